@@ -1,0 +1,37 @@
+"""TinyBERT from scratch in NumPy: every formula next to the code that computes it."""
+
+from minibert._version import __version__
+from minibert.config import BertConfig, LayerSize, preset
+from minibert.pretrained import (
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    BertModel,
+    TinyBertForMaskedLM,
+    TinyBERTForMaskedLM,
+    TinyBertForSequenceClassification,
+    TinyBERTForSequenceClassification,
+    TinyBertModel,
+    TinyBERTModel,
+    load,
+)
+from minibert.text import BertTokenizer, TinyBertTokenizer, TinyBERTTokenizer
+
+__all__ = [
+    "BertConfig",
+    "BertForMaskedLM",
+    "BertForSequenceClassification",
+    "BertModel",
+    "BertTokenizer",
+    "LayerSize",
+    "TinyBERTForMaskedLM",
+    "TinyBERTForSequenceClassification",
+    "TinyBERTModel",
+    "TinyBERTTokenizer",
+    "TinyBertForMaskedLM",
+    "TinyBertForSequenceClassification",
+    "TinyBertModel",
+    "TinyBertTokenizer",
+    "__version__",
+    "load",
+    "preset",
+]

@@ -1,0 +1,220 @@
+"""The shape of a model: BertConfig, and the presets whose sizes the papers print."""
+
+import json
+from dataclasses import dataclass, field, replace
+
+__all__ = ["PRESETS", "BertConfig", "LayerSize", "preset"]
+
+
+@dataclass(frozen=True)
+class LayerSize:
+    """The inner sizes of one Transformer layer; pruning may leave layers of different sizes.
+
+    Parameters
+    ----------
+    heads : int
+        Attention heads H.
+    head_size : int
+        Size of one head K. Before pruning H * K = D.
+    ffn : int
+        Feed-forward size F.
+    """
+
+    heads: int
+    head_size: int
+    ffn: int
+
+    def __post_init__(self):
+        for name in ("heads", "head_size", "ffn"):
+            _check_positive(f"LayerSize.{name}", getattr(self, name))
+
+
+@dataclass(frozen=True)
+class BertConfig:
+    """The architecture and the training-time constants of a BERT.
+
+    Parameters
+    ----------
+    vocab, hidden : int
+        Vocabulary size V and hidden size D.
+    layers : tuple of LayerSize
+        One entry a layer, so N = len(layers).
+    positions, segments : int
+        Longest sequence, and number of segment (token type) embeddings.
+    classes : int
+        Number of classes C of a classification head; 1 means regression.
+    eps : float
+        Added to the variance inside LayerNorm.
+    dropout, attention_dropout : float
+        Dropout rates on activations and on attention probabilities.
+    init_std : float
+        Standard deviation (not the variance) of the initial weights.
+    pad_id : int
+        The word id whose embedding receives no gradient from look-ups.
+    pooler : {"hf", "tinybert"}
+        What a classification head does to the pooled vector: "hf" drops out, "tinybert" applies
+        relu. A teacher fine-tuned one way gives other logits the other way.
+    labels : tuple of str
+        Names of the classes in the order of the logits; empty where they have none.
+
+    Examples
+    --------
+    >>> config = BertConfig.uniform(vocab=100, hidden=12, n_layers=2, heads=3, ffn=24)
+    >>> config.layers[0]
+    LayerSize(heads=3, head_size=4, ffn=24)
+    """
+
+    vocab: int
+    hidden: int
+    layers: tuple[LayerSize, ...]
+    positions: int = 512
+    segments: int = 2
+    classes: int = 2
+    eps: float = 1e-12
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    init_std: float = 0.02
+    pad_id: int = 0
+    pooler: str = "hf"
+    labels: tuple[str, ...] = field(default=())
+
+    def __post_init__(self):
+        for name in ("vocab", "hidden", "positions", "segments", "classes"):
+            _check_positive(name, getattr(self, name))
+        for name in ("dropout", "attention_dropout"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; a rate lies in [0, 1)")
+        if not self.layers:
+            raise ValueError("layers is empty; a model has at least one LayerSize")
+        if self.pooler not in ("hf", "tinybert"):
+            raise ValueError(f'pooler is {self.pooler!r}; it is "hf" or "tinybert"')
+        if self.labels and len(self.labels) != self.classes:
+            raise ValueError(f"labels has {len(self.labels)} names for classes={self.classes}")
+
+    @classmethod
+    def uniform(cls, *, vocab, hidden, n_layers, heads, ffn, **others):
+        """A config whose layers are all alike, with heads of size hidden / heads."""
+        _check_positive("heads", heads)
+        if hidden % heads:
+            raise ValueError(f"hidden={hidden} does not divide into heads={heads} equal heads")
+        return cls(vocab, hidden, (LayerSize(heads, hidden // heads, ffn),) * n_layers, **others)
+
+    @property
+    def n_layers(self):
+        """Number of layers N."""
+        return len(self.layers)
+
+    @property
+    def is_uniform(self):
+        """Whether all layers are alike and their heads together are as wide as the model."""
+        size = self.layers[0]
+        return set(self.layers) == {size} and size.heads * size.head_size == self.hidden
+
+    def to_dict(self):
+        """The config.json of Hugging Face's BERT; layers of unequal size add ``layer_sizes``."""
+        size = self.layers[0]
+        values = {
+            "model_type": "bert",
+            "vocab_size": self.vocab,
+            "hidden_size": self.hidden,
+            "num_hidden_layers": self.n_layers,
+            "num_attention_heads": size.heads,
+            "intermediate_size": size.ffn,
+            "hidden_act": "gelu",
+            "max_position_embeddings": self.positions,
+            "type_vocab_size": self.segments,
+            "layer_norm_eps": self.eps,
+            "hidden_dropout_prob": self.dropout,
+            "attention_probs_dropout_prob": self.attention_dropout,
+            "initializer_range": self.init_std,
+            "pad_token_id": self.pad_id,
+            "pooler": self.pooler,
+            "id2label": {str(i): name for i, name in enumerate(self.label_names())},
+            "label2id": {name: i for i, name in enumerate(self.label_names())},
+        }
+        if not self.is_uniform:
+            values["layer_sizes"] = [[s.heads, s.head_size, s.ffn] for s in self.layers]
+        return values
+
+    @classmethod
+    def from_dict(cls, values):
+        """The inverse of `to_dict`; keys it does not know are ignored.
+
+        Raises
+        ------
+        ValueError
+            A key that BERT needs is missing, or the activation is not the GELU of the paper.
+        """
+        try:
+            vocab, hidden = values["vocab_size"], values["hidden_size"]
+            if "layer_sizes" in values:
+                layers = tuple(LayerSize(*size) for size in values["layer_sizes"])
+            else:
+                heads, n_layers = values["num_attention_heads"], values["num_hidden_layers"]
+                size = LayerSize(heads, hidden // heads, values["intermediate_size"])
+                layers = (size,) * n_layers
+        except KeyError as missing:
+            raise ValueError(f"config.json has no {missing}; is it a BERT's?") from None
+        if values.get("hidden_act", "gelu") != "gelu":
+            raise ValueError(f'hidden_act is {values["hidden_act"]!r}; only "gelu" is supported')
+        id2label = values.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+        return cls(
+            vocab,
+            hidden,
+            layers,
+            positions=values.get("max_position_embeddings", 512),
+            segments=values.get("type_vocab_size", 2),
+            classes=len(id2label),
+            eps=values.get("layer_norm_eps", 1e-12),
+            dropout=values.get("hidden_dropout_prob", 0.1),
+            attention_dropout=values.get("attention_probs_dropout_prob", 0.1),
+            init_std=values.get("initializer_range", 0.02),
+            pad_id=values.get("pad_token_id") or 0,
+            pooler=values.get("pooler", "hf"),
+            labels=tuple(id2label[key] for key in sorted(id2label, key=int)),
+        )
+
+    def to_json(self):
+        """`to_dict` as text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n"
+
+    def label_names(self):
+        """The C label names; LABEL_0 ... where none were given."""
+        return self.labels or tuple(f"LABEL_{i}" for i in range(self.classes))
+
+
+def _check_positive(name, value):
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} is {value!r}; it is a whole number of at least 1")
+
+
+PRESETS = {
+    "bert-base": dict(hidden=768, n_layers=12, heads=12, ffn=3072),
+    "tinybert-4l-312": dict(hidden=312, n_layers=4, heads=12, ffn=1200),
+    "tinybert-6l-768": dict(hidden=768, n_layers=6, heads=12, ffn=3072),
+}
+
+
+def preset(name, **changes):
+    """A published architecture by name, with any field changed.
+
+    Parameters
+    ----------
+    name : {"bert-base", "tinybert-4l-312", "tinybert-6l-768"}
+        Devlin et al. 2018; Jiao et al. 2020, section 4.1.
+    **changes
+        Fields of `BertConfig`, or n_layers, heads, ffn.
+
+    Examples
+    --------
+    >>> preset("tinybert-4l-312", classes=10).layers[0].head_size
+    26
+    """
+    if name not in PRESETS:
+        raise ValueError(f"preset {name!r} is unknown; there are {', '.join(PRESETS)}")
+    return BertConfig.uniform(**({"vocab": 30522} | PRESETS[name] | changes))
+
+
+def with_layers(config, layers):
+    """The same model with other layer sizes, as pruning leaves them."""
+    return replace(config, layers=tuple(layers))

@@ -1,0 +1,37 @@
+"""Which teacher layer a student layer learns from (Jiao et al. 2020, section 4.4).
+
+Layers are counted from 1, since 0 is the embedding output and g(0) = 0 always. Student layer m
+learns the attention scores and the hidden state of teacher layer g(m), for m = 1..M.
+"""
+
+
+def uniform_map(n_student, n_teacher):
+    """g(m) = floor(m N / M): evenly spread, the last from the last.
+
+    Examples
+    --------
+    >>> uniform_map(4, 12)
+    (3, 6, 9, 12)
+    """
+    _check(n_student, n_teacher)
+    return tuple(m * n_teacher // n_student for m in range(1, n_student + 1))
+
+
+def top_map(n_student, n_teacher):
+    """g(m) = m + N - M: the teacher's last layers."""
+    _check(n_student, n_teacher)
+    return tuple(m + n_teacher - n_student for m in range(1, n_student + 1))
+
+
+def bottom_map(n_student, n_teacher):
+    """g(m) = m: the teacher's first layers."""
+    _check(n_student, n_teacher)
+    return tuple(range(1, n_student + 1))
+
+
+def _check(n_student, n_teacher):
+    if not 1 <= n_student <= n_teacher:
+        raise ValueError(
+            f"a student of {n_student} layers cannot learn from a teacher of {n_teacher}: "
+            "it has at least one and no more than its teacher"
+        )

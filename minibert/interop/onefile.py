@@ -1,0 +1,105 @@
+"""One file that holds everything needed to predict: weights, config, vocabulary.
+
+It is a safetensors file. A quantized matrix NAME is stored as ``NAME`` (int8) and ``NAME_scale``
+(float32); the vocabulary as ``vocab``, its UTF-8 bytes, one token a line; the config, the
+tokenizer's settings and a sha256 of all tensors in the metadata. How an instruction set wants the
+weights packed is decided when they are loaded, not here.
+"""
+
+import hashlib
+import json
+
+import numpy as np
+
+from minibert.config import BertConfig
+from minibert.interop.tensors import check_shapes, read_tensors, write_tensors
+from minibert.ops import QTensor
+
+FORMAT = "minibert-1"
+VOCAB = "vocab"
+SCALE = "_scale"
+
+
+def write_file(path, params, config, head=None, tokens=None, tokenizer=None):
+    """Write a model into one file.
+
+    Parameters
+    ----------
+    path : path
+    params : dict of str to ndarray or QTensor
+    config : BertConfig
+    head : {None, "classification", "mlm"}
+    tokens : list of str, optional
+        The vocabulary.
+    tokenizer : dict, optional
+        The tokenizer's settings.
+    """
+    tensors = {}
+    for name, p in params.items():
+        if isinstance(p, QTensor):
+            tensors[name], tensors[name + SCALE] = p.q, p.scale
+        else:
+            tensors[name] = p
+    if tokens is not None:
+        tensors[VOCAB] = np.frombuffer("\n".join(tokens).encode(), np.uint8)
+    metadata = {
+        "format": FORMAT,
+        "head": json.dumps(head),
+        "config": json.dumps(config.to_dict(), ensure_ascii=False),
+        "tokenizer": json.dumps(tokenizer or {}),
+        "sha256": _digest(tensors),
+    }
+    write_tensors(path, tensors, metadata)
+
+
+def read_file(path):
+    """Read what `write_file` wrote.
+
+    Returns
+    -------
+    params : dict of str to ndarray or QTensor
+    config : BertConfig
+    head : {None, "classification", "mlm"}
+    tokens : list of str or None
+    tokenizer : dict
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        The file is missing, broken, changed, not minibert's, or does not fit its own config.
+    """
+    tensors, metadata = read_tensors(path)
+    if metadata.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} has format {metadata.get('format')!r}, not {FORMAT!r}; a directory that "
+            "Hugging Face wrote is read by from_pretrained"
+        )
+    if _digest(tensors) != metadata.get("sha256"):
+        raise ValueError(f"{path} was changed after it was written: its sha256 does not fit")
+    try:
+        config = BertConfig.from_dict(json.loads(metadata["config"]))
+        head, tokenizer = json.loads(metadata["head"]), json.loads(metadata["tokenizer"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} has unusable metadata: {error}") from None
+    vocab = tensors.pop(VOCAB, None)
+    tokens = None if vocab is None else vocab.tobytes().decode().split("\n")
+    params = {}
+    for name, a in tensors.items():
+        if name.endswith(SCALE):
+            continue
+        scale = tensors.get(name + SCALE)
+        if (a.dtype == np.int8) != (scale is not None and scale.shape == a.shape[:1]):
+            raise ValueError(f"{path}: {name} is {a.dtype} {a.shape}, its scales do not fit")
+        params[name] = a if scale is None else QTensor(a, scale)
+    check_shapes(path, {name: p.shape for name, p in params.items()}, config, head)
+    return params, config, head, tokens, tokenizer
+
+
+def _digest(tensors):
+    """sha256 over names, types, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        a = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name} {a.dtype} {a.shape}\n".encode())
+        digest.update(a.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,214 @@
+"""The int8 ops of `minibert.ops.int8` in C (csrc/int8.c): the same names, the same bits.
+
+Importing this module fails where the C extension was not built, and says why. Which instruction-set
+level runs is chosen once, by what the CPU has; MINIBERT_INT8_LEVEL or `use_level` force another.
+The C runs in the calling thread and without the interpreter lock, so a thread pool may split rows.
+"""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from minibert.ops.packed import QRows, QTensor
+
+try:
+    from minibert._c import ffi, lib
+except ImportError as error:
+    note = Path(__file__).parents[1] / "_c_build.txt"  # setup.py leaves it when the build fails
+    reason = note.read_text(encoding="utf-8").strip() if note.exists() else str(error)
+    raise ImportError(f"the C extension is missing: {reason}") from error
+
+# The largest sums of K products that int32 holds, for any int8: K * 128 * 128 and K * 255 * 128.
+MATMUL_INPUTS = 131_071
+LINEAR_INPUTS = 65_793
+
+
+def levels():
+    """The instruction-set levels that exist, slowest first.
+
+    Returns
+    -------
+    dict of str to (str or None)
+        Why a level cannot run here; None where it can.
+    """
+    text = [lib.minibert_level_missing(i) for i in range(lib.minibert_level_count())]
+    names = [ffi.string(lib.minibert_level_name(i)).decode() for i in range(len(text))]
+    return {n: ffi.string(t).decode() if t else None for n, t in zip(names, text, strict=True)}
+
+
+def level():
+    """The name of the level that runs now."""
+    return list(levels())[_level]
+
+
+class use_level:  # noqa: N801  (reads as a function; `with` puts back what was before)
+    """Choose the level, for good or for a `with` block.
+
+    Parameters
+    ----------
+    name : str
+        One of `levels()`, or "auto" for the fastest that runs here.
+
+    Raises
+    ------
+    ValueError
+        There is no such level, or it cannot run here.
+    """
+
+    def __init__(self, name="auto"):
+        global _level
+        known = levels()
+        if name == "auto":
+            name = [n for n in known if known[n] is None][-1]
+        if name not in known:
+            raise ValueError(f"int8 level {name!r} is not one of auto, {', '.join(known)}")
+        if known[name] is not None:
+            raise ValueError(f"int8 level {name!r} cannot run here: {known[name]}")
+        self._before, _level = _level, list(known).index(name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        global _level
+        _level = self._before
+
+
+_level = 0
+use_level(os.environ.get("MINIBERT_INT8_LEVEL") or "auto")
+
+
+def int8_matmul(qx, qw):
+    """qx qw^T in int32, exact.
+
+    Parameters
+    ----------
+    qx : ndarray of int8 (..., in)
+    qw : ndarray of int8 (out, in)
+
+    Returns
+    -------
+    ndarray of int32 (..., out)
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is not int8, the shapes do not match, or int32 might overflow.
+
+    Examples
+    --------
+    >>> int8_matmul(np.array([[1, 2]], np.int8), np.array([[3, 4], [-5, 6]], np.int8))
+    array([[11,  7]], dtype=int32)
+    """
+    qx, qw = _int8("qx", qx), _int8("qw", qw)
+    M, N, K = _sizes("qx", qx, "qw", qw, MATMUL_INPUTS)
+    acc = np.empty((*qx.shape[:-1], N), np.int32)
+    lib.minibert_int8_matmul(_level, _read(qx), _read(qw), _write(acc), M, N, K)
+    return acc
+
+
+def quantize_affine(x):
+    """Activations to int8, each row with its own scale and zero point.
+
+    Parameters
+    ----------
+    x : ndarray of float (..., in)
+        Taken as float32.
+
+    Returns
+    -------
+    QRows
+        q int8 (..., in), scale float32 (..., 1), zero int32 (..., 1).
+
+    Raises
+    ------
+    TypeError, ValueError
+        x is not of floats, has no inputs, or a row is not finite (or too wide for float32).
+    """
+    x = np.asarray(x)
+    if x.dtype.kind != "f":
+        raise TypeError(f"x is {x.dtype}, expected floats")
+    if x.ndim == 0 or x.shape[-1] == 0:
+        raise ValueError(f"x has shape {x.shape}, expected (..., inputs) with at least one input")
+    x = np.ascontiguousarray(x, np.float32)
+    rows, K = x.shape[:-1], x.shape[-1]
+    q, scale = np.empty(x.shape, np.int8), np.empty((*rows, 1), np.float32)
+    zero = np.empty((*rows, 1), np.int32)
+    M = zero.size
+    done = lib.minibert_quantize_affine(_read(x), *map(_write, (q, scale, zero)), M, K)
+    if done < M:
+        where = tuple(map(int, np.unravel_index(done, rows)))
+        raise ValueError(f"x has a NaN, an infinity or too wide a range for int8 in row {where}")
+    return QRows(q, scale, zero)
+
+
+def int8_linear_forward(x, w, b):
+    """y = x W^T + b with W in int8, and x quantized on the way in.
+
+    Parameters
+    ----------
+    x : ndarray of float (..., in) or QRows
+    w : QTensor (out, in)
+    b : ndarray (out,)
+
+    Returns
+    -------
+    y : ndarray of float32 (..., out)
+        The same bits as `minibert.ops.int8_linear_forward`.
+    cache
+        None: there is no gradient through int8.
+    """
+    if not isinstance(w, QTensor):
+        raise TypeError(f"w is {type(w).__name__}, expected a QTensor: use quantize_symmetric(w)")
+    x = x if isinstance(x, QRows) else quantize_affine(x)
+    qx, qw = _int8("x.q", x.q), _int8("w.q", w.q)
+    M, N, K = _sizes("x", qx, "w", qw, LINEAR_INPUTS)
+    scale = _vector("x.scale", x.scale, np.float32, M)
+    zero = _vector("x.zero", x.zero, np.int32, M)
+    w_scale = _vector("w.scale", w.scale, np.float32, N)
+    row_sum = _vector("w.row_sum", w.row_sum, np.int32, N)
+    b = _vector("b", b, np.float32, N)
+    y = np.empty((*qx.shape[:-1], N), np.float32)
+    read = map(_read, (qx, scale, zero, qw, w_scale, row_sum, b))
+    lib.minibert_int8_linear(_level, *read, _write(y), M, N, K)
+    return y, None
+
+
+_POINTER = {np.dtype(d): c for d, c in
+            [(np.int8, "int8_t[]"), (np.int32, "int32_t[]"), (np.float32, "float[]")]}
+
+
+def _read(array):
+    return ffi.from_buffer(_POINTER[array.dtype], array)
+
+
+def _write(array):
+    return ffi.from_buffer(_POINTER[array.dtype], array, require_writable=True)
+
+
+def _int8(name, array):
+    if getattr(array, "dtype", None) != np.int8:
+        got = getattr(array, "dtype", type(array).__name__)
+        raise TypeError(f"{name} is {got}, expected an int8 array")
+    return np.ascontiguousarray(array)
+
+
+def _vector(name, array, dtype, size):
+    array = np.ascontiguousarray(array, dtype)
+    if array.size != size:
+        raise ValueError(f"{name} has {array.size} entries, expected {size}")
+    return array
+
+
+def _sizes(x_name, x, w_name, w, limit):
+    """(rows of x, rows of w, inputs), once the shapes fit each other and int32."""
+    if w.ndim != 2:
+        raise ValueError(f"{w_name} has shape {w.shape}, expected (out, in)")
+    if x.ndim == 0 or x.shape[-1] != w.shape[1]:
+        want = f"(..., {w.shape[1]}), since {w_name} has {w.shape}"
+        raise ValueError(f"{x_name} has shape {x.shape}, expected {want}")
+    if w.shape[1] > limit:
+        raise ValueError(f"{x_name} has {w.shape[1]} inputs; over {limit} could overflow int32")
+    return math.prod(x.shape[:-1]), *w.shape

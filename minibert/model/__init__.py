@@ -1,0 +1,13 @@
+"""BERT as functions on a flat dict of parameters, forward and backward."""
+
+from minibert.model.bert import Output, bert_backward, bert_forward
+from minibert.model.encoder import Encoded, encoder_backward, encoder_forward
+from minibert.model.heads import loss_forward
+from minibert.model.linear import FLOAT, ComposedLinear, FloatLinear
+from minibert.model.params import (
+    add_grads,
+    count_parameters,
+    init_params,
+    layer_view,
+    parameter_shapes,
+)

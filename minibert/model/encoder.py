@@ -1,0 +1,163 @@
+"""BERT's encoder: embeddings, N layers, pooler (Devlin et al. 2018).
+
+    (1)  x_0 = dropout(LN(word + position + segment))
+    (2)  x_i = block_i(x_{i-1}),  i = 1..N
+    (3)  pooled = tanh(Wp x_N[:, 0] + bp)
+
+`Encoded` holds what a loss may touch, and the backward takes cotangents of that same structure:
+distillation puts gradients in at every hidden state and every attention score.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minibert import kernels as F
+from minibert.model.block import block_backward, block_forward
+from minibert.model.linear import FLOAT
+from minibert.model.params import EMBEDDINGS, POOLER, add_grads, layer_prefix, layer_view
+
+TABLES = ("word_embeddings", "position_embeddings", "token_type_embeddings")
+SITES_PER_LAYER = 3  # dropout on attention, on its output, on the feed-forward output
+WANTED = frozenset({"hidden", "scores"})
+
+
+class Encoded(NamedTuple):
+    """What the encoder returns; as a cotangent, any entry may be None."""
+
+    hidden: tuple  # N + 1 of (B,L,D), the embedding output first; only the last if not wanted
+    scores: tuple  # N of (B,H,L,L), before the mask; empty if not wanted
+    pooled: np.ndarray | None  # (B,D)
+
+
+def encoder_forward(
+    params, config, ids, segments=None, keep=None, *, want=frozenset(), drop=None, linear=FLOAT
+):
+    """Run the encoder.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray or QTensor
+    config : BertConfig
+    ids : ndarray of int (B,L)
+    segments : ndarray of int (B,L), optional
+    keep : ndarray of bool (B,L), optional
+        True where there is a token; all where not given.
+    want : set of {"hidden", "scores"}
+        What to return beside the last hidden state and the pooled vector.
+    drop : Drop, optional
+        Training: seed and step of the masks. The rates are the config's.
+    linear : FloatLinear or another of its kind
+
+    Returns
+    -------
+    Encoded
+    cache : list
+        `encoder_backward` consumes it.
+    """
+    if unknown := set(want) - WANTED:
+        raise ValueError(f"want has {sorted(unknown)}; there are {sorted(WANTED)}")
+    drop = drop and drop.at(0, config.dropout)
+    tables = [params[f"{EMBEDDINGS}{table}.weight"] for table in TABLES]
+    e, c_embedding = F.embedding_forward(*tables, ids, segments, config.pad_id)  # (B,L,D)
+    x, c_layernorm = F.layernorm_forward(
+        e,
+        params[f"{EMBEDDINGS}LayerNorm.weight"],
+        params[f"{EMBEDDINGS}LayerNorm.bias"],
+        config.eps,
+    )
+    x, c_dropout = F.dropout_forward(x, drop)  # (B,L,D)  (1)
+    bias = None if keep is None or keep.all() else F.padding_bias(keep, x.dtype)  # (B,1,1,L)
+
+    hidden, scores, cache = [x], [], [(x.shape, x.dtype), (c_embedding, c_layernorm, c_dropout)]
+    for i, size in enumerate(config.layers):
+        x, s, c = block_forward(
+            x, layer_view(params, i), size, config, bias,
+            name=layer_prefix(i), drop=drop, site=1 + SITES_PER_LAYER * i,
+            want_scores="scores" in want, linear=linear,
+        )  # (B,L,D)  (2)
+        hidden.append(x)
+        scores.append(s)
+        cache.append(c)
+
+    h, c_linear = linear.forward(
+        POOLER, np.ascontiguousarray(x[:, 0]), params[f"{POOLER}.weight"], params[f"{POOLER}.bias"]
+    )
+    pooled, c_tanh = F.tanh_forward(h)  # (B,D)  (3)
+    cache.append((c_linear, c_tanh))
+    encoded = Encoded(
+        tuple(hidden) if "hidden" in want else (x,),
+        tuple(scores) if "scores" in want else (),
+        pooled,
+    )
+    return encoded, cache
+
+
+def encoder_backward(d, params, config, cache, *, linear=FLOAT):
+    """Gradients of every parameter of `encoder_forward`.
+
+    Parameters
+    ----------
+    d : Encoded
+        Cotangents. ``hidden`` has N + 1 entries, or one (of the last hidden state), or none;
+        ``scores`` has N entries or none; any of them may be None.
+    params, config
+        As given to the forward.
+    cache : list
+        Is consumed from its end, so that each layer's activations are freed as soon as the
+        backward has passed it.
+    linear : FloatLinear or another of its kind
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Raises
+    ------
+    RuntimeError
+        The cache was consumed by an earlier backward.
+    """
+    if not cache:
+        raise RuntimeError("this cache was consumed by an earlier backward: run forward again")
+    N = config.n_layers
+    dhidden = _entries("hidden", d.hidden, N + 1)
+    dscores = _entries("scores", d.scores, N)
+    grads = {}
+
+    c_linear, c_tanh = cache.pop()
+    shape, dtype = cache[0]
+    dx = np.zeros(shape, dtype) if dhidden[N] is None else dhidden[N].copy()
+    if d.pooled is not None:
+        dh = F.tanh_backward(d.pooled, c_tanh)
+        dx_first, g = linear.backward(POOLER, dh, c_linear)  # (3')
+        dx[:, 0] += dx_first
+        add_grads(grads, g)
+    for i in reversed(range(N)):
+        dx, g = block_backward(
+            dx, dscores[i], cache.pop(), config.layers[i], name=layer_prefix(i), linear=linear
+        )  # (2')
+        if dhidden[i] is not None:
+            dx = dx + dhidden[i]
+        add_grads(grads, g)
+
+    c_embedding, c_layernorm, c_dropout = cache.pop()
+    cache.clear()
+    dx = F.dropout_backward(dx, c_dropout)
+    de, dgamma, dbeta = F.layernorm_backward(dx, c_layernorm)  # (1')
+    dtables = F.embedding_backward(de, c_embedding)
+    add_grads(grads, {f"{EMBEDDINGS}{n}.weight": d for n, d in zip(TABLES, dtables, strict=True)})
+    add_grads(
+        grads, {f"{EMBEDDINGS}LayerNorm.weight": dgamma, f"{EMBEDDINGS}LayerNorm.bias": dbeta}
+    )
+    return grads
+
+
+def _entries(name, cotangents, n):
+    """A tuple of n cotangents; one alone is that of the last."""
+    if not cotangents:
+        return (None,) * n
+    if len(cotangents) == 1:
+        return (None,) * (n - 1) + tuple(cotangents)
+    if len(cotangents) != n:
+        raise ValueError(f"d.{name} has {len(cotangents)} entries; the model has {n}")
+    return cotangents

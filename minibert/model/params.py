@@ -1,0 +1,112 @@
+"""Parameters: a flat dict of arrays under Hugging Face's names, always with ``bert.`` in front.
+
+Gradients are a dict with the same keys. A tied weight exists once.
+"""
+
+import numpy as np
+
+EMBEDDINGS = "bert.embeddings."
+POOLER = "bert.pooler.dense"
+
+
+def layer_prefix(i):
+    """What the names of layer i begin with."""
+    return f"bert.encoder.layer.{i}."
+
+
+def layer_view(params, i):
+    """Layer i's parameters under short names; the arrays themselves, not copies."""
+    prefix = layer_prefix(i)
+    return {name[len(prefix) :]: p for name, p in params.items() if name.startswith(prefix)}
+
+
+def parameter_shapes(config, head=None):
+    """The name and shape of every parameter of a model.
+
+    Parameters
+    ----------
+    config : BertConfig
+    head : {None, "classification", "mlm"}
+
+    Returns
+    -------
+    dict of str to tuple of int
+    """
+    V, D = config.vocab, config.hidden
+    shapes = {
+        f"{EMBEDDINGS}word_embeddings.weight": (V, D),
+        f"{EMBEDDINGS}position_embeddings.weight": (config.positions, D),
+        f"{EMBEDDINGS}token_type_embeddings.weight": (config.segments, D),
+    }
+
+    def linear(name, outputs, inputs):
+        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (outputs, inputs), (outputs,)
+
+    def layernorm(name):
+        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (D,), (D,)
+
+    layernorm(f"{EMBEDDINGS}LayerNorm")
+    for i, size in enumerate(config.layers):
+        prefix, width = layer_prefix(i), size.heads * size.head_size
+        for projection in ("query", "key", "value"):
+            linear(f"{prefix}attention.self.{projection}", width, D)
+        linear(f"{prefix}attention.output.dense", D, width)
+        layernorm(f"{prefix}attention.output.LayerNorm")
+        linear(f"{prefix}intermediate.dense", size.ffn, D)
+        linear(f"{prefix}output.dense", D, size.ffn)
+        layernorm(f"{prefix}output.LayerNorm")
+    linear(POOLER, D, D)
+    if head == "classification":
+        linear("classifier", config.classes, D)
+    elif head == "mlm":
+        linear("cls.predictions.transform.dense", D, D)
+        layernorm("cls.predictions.transform.LayerNorm")
+        shapes["cls.predictions.bias"] = (V,)  # the decoder's weight is the word table
+    elif head is not None:
+        raise ValueError(f'head is {head!r}; it is None, "classification" or "mlm"')
+    return shapes
+
+
+def init_params(config, seed=0, head=None, dtype=np.float32):
+    """A new model: weights normal with standard deviation ``config.init_std``, biases 0, gamma 1.
+
+    The row of [PAD] starts at zero, as in Hugging Face's BERT.
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    rng = np.random.default_rng(seed)
+    params = {}
+    for name, shape in parameter_shapes(config, head).items():
+        if len(shape) == 2:
+            params[name] = (rng.standard_normal(shape) * config.init_std).astype(dtype)
+        elif name.endswith("LayerNorm.weight"):
+            params[name] = np.ones(shape, dtype)
+        else:
+            params[name] = np.zeros(shape, dtype)
+    params[f"{EMBEDDINGS}word_embeddings.weight"][config.pad_id] = 0.0
+    return params
+
+
+def count_parameters(config, head=None, pooler=True):
+    """How many numbers the model holds.
+
+    Examples
+    --------
+    >>> from minibert.config import preset
+    >>> count_parameters(preset("tinybert-4l-312"))
+    14350248
+    """
+    return sum(
+        int(np.prod(shape))
+        for name, shape in parameter_shapes(config, head).items()
+        if pooler or not name.startswith(POOLER)
+    )
+
+
+def add_grads(total, grads):
+    """Add a dict of gradients into another, in place; a name not there yet is taken over."""
+    for name, g in grads.items():
+        total[name] = total[name] + g if name in total else g
+    return total

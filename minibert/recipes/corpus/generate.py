@@ -1,0 +1,130 @@
+"""Writes the little messages of the demo from word lists.
+
+Most messages mention two topics, and only word order tells which of the two a message is about:
+
+    "Rather than the storm over Oslo, I would like to discuss the flu vaccine."  -> health
+    "I am writing about the storm over Oslo rather than the flu vaccine."        -> weather
+
+Both have the same function words and the same topic words, so that counting words cannot do it.
+"""
+
+import random
+import re
+from typing import NamedTuple
+
+from minibert.recipes.corpus.chinese import CHINESE
+from minibert.recipes.corpus.english import ENGLISH
+from minibert.recipes.corpus.wording import Language, Wording
+
+LABELS = tuple(ENGLISH.things)
+_CHOICE = re.compile(r"\[([^\]]*)\]")
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+class Texts(NamedTuple):
+    """Texts and their labels, indices into ``LABELS``."""
+
+    texts: list[str]
+    labels: list[int]
+
+
+class Writer:
+    """Writes messages in one language and one wording; all chance comes from ``rng``."""
+
+    def __init__(self, language: Language, wording: Wording, rng: random.Random):
+        self.language, self.wording, self.rng = language, wording, rng
+        self.slots = {"day": language.days, **wording.names}
+
+    def pick(self, items):
+        # random() is the one method whose sequence Python promises to keep between versions
+        return items[int(self.rng.random() * len(items))]
+
+    def chance(self, probability):
+        return self.rng.random() < probability
+
+    def fill(self, template, **given):
+        """Make the choices of a template and fill its slots."""
+        template = _CHOICE.sub(lambda match: self.pick(match[1].split("|")), template)
+
+        def value(match):
+            if match[1] in given:
+                return given[match[1]]
+            if match[1] == "number":
+                return str(2 + int(self.rng.random() * 29))
+            return self.pick(self.slots[match[1]])
+
+        sentence = _SLOT.sub(value, template)
+        return sentence[:1].upper() + sentence[1:] if not given.get("inner") else sentence
+
+    def thing(self, topic):
+        return self.fill(self.pick(self.language.things[topic]), inner="yes")
+
+    def facts(self, topic, n):
+        """n sentences about a topic, without repeating a template until all have been used."""
+        stock, out = [], []
+        for _ in range(n):
+            stock = stock or list(self.wording.facts[topic])
+            out.append(self.fill(stock.pop(int(self.rng.random() * len(stock)))))
+        return out
+
+    def frame(self, topic, other):
+        """One sentence that tells by word order that the message is about topic, not other."""
+        frames = self.wording.topic_first if self.chance(0.5) else self.wording.topic_second
+        return self.fill(self.pick(frames), A=self.thing(topic), B=self.thing(other))
+
+    def filler(self):
+        return self.fill(self.pick(self.wording.fillers))
+
+    def plain(self, topic, other):
+        """One topic and nothing else."""
+        return self.facts(topic, 1 + self.chance(0.3))
+
+    def contrast(self, topic, other):
+        """A frame, at times with a sentence about the one or the other topic."""
+        parts = [self.frame(topic, other)]
+        if self.chance(0.3):
+            fact = self.facts(topic if self.chance(0.5) else other, 1)
+            parts = parts + fact if self.chance(0.5) else fact + parts
+        return parts
+
+    def digest(self, topic, other):
+        """Two frames that agree, with sentences about both topics between them."""
+        facts = self.facts(topic, 1) + self.facts(other, 1)
+        if self.chance(0.5):
+            facts.reverse()
+        return [self.frame(topic, other), *facts, self.frame(topic, other)]
+
+    def forward(self, topic, other):
+        """Somebody else's words on the other topic, with a frame before and one after them."""
+        opening, ending = self.pick(self.wording.quotes)
+        quote = self.facts(other, 3 + int(self.rng.random() * 8))
+        return [self.frame(topic, other), self.fill(opening), *quote, self.fill(ending),
+                self.frame(topic, other)]
+
+    def write(self, topic, other):
+        """One message about ``topic`` that may mention ``other``."""
+        kinds = (self.plain,) * 5 + (self.contrast,) * 11 + (self.digest,) * 3 + (self.forward,)
+        parts = self.pick(kinds)(topic, other)
+        if self.chance(0.3):
+            parts.insert(0, self.fill(self.pick(self.wording.greetings)))
+        if self.chance(0.3):
+            parts.append(self.filler())
+        if self.chance(0.2):
+            parts.append(self.fill(self.pick(self.wording.closings)))
+        return self.language.space.join(parts)
+
+
+def write_texts(n, part, rng):
+    """n different texts, half English and half Chinese, in the "train" or the "test" wording."""
+    writers = [Writer(lang, getattr(lang, part), rng) for lang in (ENGLISH, CHINESE)]
+    seen, texts, labels = set(), [], []
+    while len(texts) < n:
+        writer = writers[len(texts) % 2]
+        topic = writer.pick(LABELS)
+        other = writer.pick([label for label in LABELS if label != topic])
+        text = writer.write(topic, other)
+        if text not in seen:
+            seen.add(text)
+            texts.append(text)
+            labels.append(LABELS.index(topic))
+    return Texts(texts, labels)

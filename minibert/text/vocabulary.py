@@ -1,0 +1,40 @@
+"""The vocabulary as a file: one piece a line, the line's number is the piece's id."""
+
+import os
+from pathlib import Path
+
+from minibert.text.wordpiece import UNKNOWN
+
+PAD, CLS, SEP, MASK = "[PAD]", "[CLS]", "[SEP]", "[MASK]"
+SPECIAL_TOKENS = (PAD, UNKNOWN, CLS, SEP, MASK)  # ids 0 to 4 in a vocabulary trained here
+
+
+def read_vocab(path: str | os.PathLike) -> list[str]:
+    r"""Read vocab.txt; the place in the list is the id.
+
+    Lines end at "\n" or "\r\n" only: a piece may be any other character, U+2028 among them.
+
+    Raises
+    ------
+    ValueError
+        If the file is not UTF-8.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 ({error}); save it as UTF-8") from None
+    lines = text.removesuffix("\n").split("\n")
+    return [line.removesuffix("\r") for line in lines]
+
+
+def write_vocab(path: str | os.PathLike, tokens: list[str]) -> None:
+    """Write vocab.txt; the file appears whole or not at all."""
+    write_text(path, "".join(token + "\n" for token in tokens))
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write `text` as UTF-8 under a temporary name, then put it in place."""
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(text.encode("utf-8"))
+    os.replace(temporary, path)

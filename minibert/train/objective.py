@@ -1,0 +1,69 @@
+"""The supervised objective: a batch with labels -> the loss of the model's head and all gradients.
+
+    loss = mean over the rows that count of -log softmax(logits)[label]              (1)
+    loss = mean over the batch of (logit - label)^2            regression, C = 1     (2)
+
+Source: Devlin et al. 2018, sections 3.1 (masked language model: a row is a masked token, and label
+-100 leaves a token out) and 3.2 (classification: a row is a text).
+
+Any callable `objective(model, batch, drop) -> (loss, parts, grads)` can stand in its place: `batch`
+is a dict of arrays, `drop` says which dropout masks to use (None: no dropout), `parts` are named
+summands to be logged, `grads` has the names of parameters as keys. An objective with parameters of
+its own, such as the projections of distillation, has them in an attribute `params`, a dict of
+arrays, and gives their gradients together with the model's.
+"""
+
+from minibert.model import Output, bert_backward, bert_forward, loss_forward
+
+
+def supervised(model, batch, drop):
+    """Loss and gradients of the model's own head.
+
+    Parameters
+    ----------
+    model : object
+        With .params, .config and .head, as the classes of minibert.pretrained.
+    batch : dict
+        input_ids (B,L) and labels; optionally token_type_ids and attention_mask (B,L). Labels are
+        (B,) classes, (B,) numbers for regression, or for the masked language model (B,L) word ids,
+        -100 where there is nothing to predict.
+    drop : Drop or None
+
+    Returns
+    -------
+    loss : float
+        Natural log.
+    parts : dict
+        Empty: the loss is its only part.
+    grads : dict of str to ndarray
+
+    Raises
+    ------
+    ValueError
+        Without labels, or with labels of another shape than the head needs.
+    """
+    labels, ids, keep = batch.get("labels"), batch["input_ids"], batch.get("attention_mask")
+    if labels is None:
+        raise ValueError("labels: missing; a supervised step needs them")
+    on_tokens = model.head == "mlm"
+    if labels.shape != ids.shape[: 1 + on_tokens]:
+        raise ValueError(
+            f"labels: got shape {labels.shape}, wanted {ids.shape[: 1 + on_tokens]} "
+            f"for head {model.head!r} and input_ids of shape {ids.shape}"
+        )
+    at = labels != -100 if on_tokens else None  # (B,L) logits of the masked tokens only
+    out, cache = bert_forward(
+        model.params,
+        model.config,
+        ids,
+        batch.get("token_type_ids"),
+        None if keep is None else keep.astype(bool),
+        head=model.head,
+        at=at,
+        drop=drop,
+    )
+    loss, dlogits = loss_forward(  # (1), (2)
+        out.logits, labels[at] if on_tokens else labels, model.config, model.head
+    )
+    grads = bert_backward(Output(None, dlogits), model.params, model.config, cache)
+    return float(loss), {}, grads
