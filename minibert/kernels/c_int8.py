@@ -176,8 +176,13 @@ def int8_linear_forward(x, w, b):
     return y, None
 
 
-_POINTER = {np.dtype(d): c for d, c in
-            [(np.int8, "int8_t[]"), (np.int32, "int32_t[]"), (np.float32, "float[]")]}
+KERNELS = {f.__name__: f for f in (int8_matmul, quantize_affine, int8_linear_forward)}
+
+_POINTER = {
+    np.dtype(np.int8): "int8_t[]",
+    np.dtype(np.int32): "int32_t[]",
+    np.dtype(np.float32): "float[]",
+}
 
 
 def _read(array):

@@ -57,8 +57,8 @@ def read_tokenizer_files(folder: str | Path) -> tuple[list[str], dict]:
     saved = _read_json(folder / "tokenizer_config.json")
     settings |= {rule: saved[rule] for rule in RULES if rule in saved}
     positions = _read_json(folder / "config.json").get("max_position_embeddings")
-    limits = [n for n in (saved.get("model_max_length"), positions) if n]
-    if limits:  # the first is often a huge "no limit"
+    limits = [n for n in (saved.get("model_max_length"), positions) if n and n < 1e9]
+    if limits:  # 1e30, often found, means that nobody set one
         settings["model_max_length"] = int(min(limits))
     return tokens, settings
 

@@ -5,6 +5,7 @@ folder `metrics.csv` gets a line for every step and `env.json` says what the run
 """
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ def fit(
                 **step.parts,
                 "lr": step.lr,
                 "grad_norm": step.grad_norm,
-                "tokens_per_s": _tokens(batch) / max(seconds, 1e-9),
+                "tokens_per_s": tokens(batch) / max(seconds, 1e-9),
             }
             history.append(row)
             if out is not None:
@@ -97,20 +98,20 @@ def fit(
 
 def _endless(batches):
     """The batches, again and again."""
-    again = iter(batches) is not batches
+    once = isinstance(batches, Iterator)
     while True:
         empty = True
         for batch in batches:
             empty = False
             yield batch
-        if empty or not again:
+        if empty or once:
             raise ValueError(
                 "batches: ended before total_steps was reached; pass something that "
                 "can be iterated again, such as a list, and is not empty"
             )
 
 
-def _tokens(batch):
-    """Tokens of a batch, padding not counted."""
+def tokens(batch):
+    """Number of tokens of a batch, padding not counted."""
     keep = batch.get("attention_mask")
     return int(np.size(batch["input_ids"]) if keep is None else np.sum(keep))

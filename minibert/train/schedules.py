@@ -111,7 +111,7 @@ def bert_linear(step, total_steps, warmup=0.1):
 
     Examples
     --------
-    >>> [bert_linear(step, 5, 0.5) for step in range(6)]
+    >>> [round(bert_linear(step, 5, 0.5), 3) for step in range(6)]
     [0.0, 0.4, 0.8, 0.8, 0.4, 0.0]
     """
     x = step / total_steps

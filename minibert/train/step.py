@@ -66,7 +66,7 @@ class TrainStep:
     ...     return float(error[0] ** 2), {}, {"w": 2 * error}
     >>> step = TrainStep(model, lr=0.5, objective=square)
     >>> [round(step(input_ids=np.array([[3.0]])), 2) for _ in range(4)]
-    [9.0, 6.25, 4.02, 2.31]
+    [9.0, 6.25, 4.01, 2.27]
     """
 
     def __init__(

@@ -1,4 +1,9 @@
-"""The fixture `impl`: every op test runs on every implementation that this machine has."""
+"""The fixture `impl`: every op test runs on every implementation that this machine has.
+
+A test of a `case` runs at the levels that have a kernel for its op; any other test at those that
+have one for the ops that its module names in ``OPS``. test_levels.py skips, with the reason, once
+for each level that is missing.
+"""
 
 import pytest
 
@@ -11,17 +16,15 @@ RTOL = {"numpy": None, "numba": 1e-9, "c": 1e-9}  # None: the check's own; kerne
 
 
 class Impl:
-    """``impl(name)`` is the pair (forward, backward) of an op at one level."""
+    """``impl(name)`` is the pair (forward, backward) of an op at one level, or a lone function."""
 
     def __init__(self, level):
         self.level = level
         self.rtol = RTOL[level]
 
     def __call__(self, name):
-        pair = _pair(self.level, name)
-        if pair is None:
-            pytest.skip(f"the level {self.level} has no {name} of its own")
-        return pair
+        found = _functions(self.level, name)
+        return found if len(found) > 1 else found[0]
 
 
 @pytest.fixture
@@ -30,46 +33,35 @@ def impl(request):
 
 
 def pytest_generate_tests(metafunc):
-    """Tests of a `case` run at the levels that have a kernel for its op, others at every level."""
     wanted = set(metafunc.fixturenames)
-    needs = getattr(metafunc.function, "needs", "op")
-    cases = [case for case in CASES if getattr(case, needs)]
-    if "impl" in wanted and "case" in wanted:
-        both = [
-            pytest.param(level, case, id=f"{level}-{case}")
-            for level in LEVELS
-            if not _missing(level)
-            for case in cases
-            if _pair(level, case.op)
-        ]
-        metafunc.parametrize(("impl", "case"), both + _skipped(2), indirect=["impl"])
+    if "case" in wanted:
+        needs = getattr(metafunc.function, "needs", "op")
+        cases = [case for case in CASES if getattr(case, needs)]
+    if {"impl", "case"} <= wanted:
+        both = [(level, case) for level in LEVELS for case in cases if _has(level, case.op)]
+        ids = [f"{level}-{case}" for level, case in both]
+        metafunc.parametrize(("impl", "case"), both, ids=ids, indirect=["impl"])
     elif "impl" in wanted:
-        there = [level for level in LEVELS if not _missing(level)]
-        metafunc.parametrize("impl", there + _skipped(1), indirect=True)
+        levels = [level for level in LEVELS if any(_has(level, op) for op in metafunc.module.OPS)]
+        metafunc.parametrize("impl", levels, indirect=True)
     elif "case" in wanted:
         metafunc.parametrize("case", cases, ids=str)
 
 
-def _missing(level):
-    """Why a level cannot run here, or ""."""
-    return "" if level == "numpy" else kernels.available(level)[1]
+def _names(op):
+    """An op's function names: the pair, or as much of it as there is, or the name itself."""
+    return [n for n in (f"{op}_forward", f"{op}_backward") if hasattr(ops, n)] or [op]
 
 
-def _skipped(count):
-    """One skipped entry for each level that is missing, so that the report says why."""
-    return [
-        pytest.param(*[level] * count, id=level, marks=pytest.mark.skip(reason=f"{level}: {reason}"))
-        for level in LEVELS
-        if (reason := _missing(level))
-    ]
-
-
-def _pair(level, name):
-    """(forward, backward) at a level; None where it is NumPy's under another level's name."""
-    names = [f"{name}_forward", f"{name}_backward"] if hasattr(ops, f"{name}_forward") else [name]
-    formulas = tuple(getattr(ops, n, None) for n in names)
+def _functions(level, op):
     if level == "numpy":
-        return formulas
+        return tuple(getattr(ops, name) for name in _names(op))
     with kernels.use(level):
-        found = tuple(getattr(kernels, n, None) for n in names)
-    return found if found != formulas else None
+        return tuple(getattr(kernels, name) for name in _names(op))
+
+
+def _has(level, op):
+    """Whether a level can run here, and has something of its own for this op."""
+    if level == "numpy":
+        return True
+    return not kernels.available(level)[1] and _functions(level, op) != _functions("numpy", op)

@@ -11,6 +11,7 @@ from minibert.ops import Attended, Drop, causal_bias, padding_bias
 from .cases import PRIMES, keep_tokens
 
 pytestmark = pytest.mark.quick
+OPS = ("attention",)
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 

@@ -7,6 +7,7 @@ from minibert.check import assert_close, spec
 from minibert.ops import Drop, keep_mask
 
 pytestmark = pytest.mark.quick
+OPS = ("dropout",)
 N = 200_000
 
 

@@ -7,6 +7,7 @@ from minibert.check import assert_close, spec
 from minibert.ops import quantize_symmetric, sinusoidal_positions
 
 pytestmark = pytest.mark.quick
+OPS = ("embedding",)
 V, P, D = 17, 7, 5
 
 

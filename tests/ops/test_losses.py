@@ -8,6 +8,7 @@ import pytest
 from minibert.check import assert_close
 
 pytestmark = pytest.mark.quick
+OPS = ("softmax_cross_entropy", "soft_cross_entropy", "kl", "mse", "cosine")
 
 
 def _logits(rows=5, classes=7, seed=0):
@@ -159,10 +160,7 @@ def test_cosine_of_a_row_of_zeros_is_finite(impl):
     assert all(np.isfinite(g).all() for g in grads)
 
 
-LOSSES = ["softmax_cross_entropy", "soft_cross_entropy", "kl", "mse", "cosine"]
-
-
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", OPS)
 def test_the_gradient_scales_with_the_loss(impl, name):
     pair = impl(name)
     s, t = _logits()

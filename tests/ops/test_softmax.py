@@ -6,6 +6,7 @@ import pytest
 from minibert.check import assert_close
 
 pytestmark = pytest.mark.quick
+OPS = ("softmax", "log_softmax")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

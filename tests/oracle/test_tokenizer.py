@@ -102,7 +102,7 @@ def test_differing_code_points_are_exactly_the_listed_ones(differing):
 
 
 def test_no_everyday_character_differs(differing):
-    """In every Python; but Unicode 15 and later have given punctuation and accents to few."""
+    """Whatever the Unicode version of the Python that runs."""
     assert not (differing[True] | differing[False]) & EVERYDAY
 
 
@@ -166,11 +166,11 @@ def test_generated_strings_over_all_of_unicode(differing, lower):
 
     tok = BertTokenizer(train_vocab(texts, 6_000, do_lower_case=lower), do_lower_case=lower)
     library = _library_tokenizer(tok)
-    unseen = list(_random_texts(pools, rng, 5_000)) + ["é" * 99 + "!", "é" * 100, "a" * 101, ""]
+    unseen = ["é" * 99 + "!", "é" * 100, "a" * 101, "", *_random_texts(pools, rng, 5_000)]
     rows = tok(texts + unseen, return_tensors=None).input_ids
     theirs = library.encode_batch(texts + unseen)
     assert [t for t, a, b in zip(texts + unseen, rows, theirs, strict=True) if a != b.ids] == []
-    assert sum(map(len, rows)) > 20 * sum(row.count(1) for row in rows) / 10  # not all [UNK]
+    assert sum(row.count(1) for row in rows) < sum(map(len, rows)) / 2  # not all [UNK]
 
 
 @pytest.mark.parametrize("text", ["a[MASK]b", "[mask] [MASK][SEP] [ MASK ]", "[CLS][UNK]x[PAD]"])

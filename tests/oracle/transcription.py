@@ -73,9 +73,10 @@ def layer(x, p, name, size, config, keep, masks, site):
     logits = scores
     if keep is not None:
         lowest = torch.finfo(scores.dtype).min
-        logits = scores + torch.where(keep, 0.0, lowest).to(scores.dtype)[:, None, None, :]
-    weights = torch.exp(logits - torch.logsumexp(logits, -1, keepdim=True))
-    weights = drop(weights, masks, site, config.attention_dropout)
+        hidden = (~keep).to(scores.dtype) * lowest
+        logits = scores + hidden[:, None, None, :]
+    weights = torch.exp(logits - logits.amax(-1, keepdim=True))
+    weights = drop(weights / weights.sum(-1, keepdim=True), masks, site, config.attention_dropout)
     context = torch.einsum("bhls,bhsk->bhlk", weights, v)
     if f"{name}attention.head_mask" in p:
         context = context * p[f"{name}attention.head_mask"].view(1, H, 1, 1)

@@ -1,0 +1,76 @@
+"""The command `minibert`.
+
+Each subcommand is a module of this package with two functions: `add_arguments(parser)`, and
+`run(args)`, which returns the exit status (None is 0). Its docstring is its help page. Only the
+module of the command that was asked for is imported, so that `minibert --version` is instant.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+
+from minibert._version import __version__
+
+# name (of the module, too): one line of help
+COMMANDS = {
+    "demo": "teacher, student, distilled, pruned, int8: the whole path on one page",
+    "doctor": "what runs on this machine, what does not, and why",
+}
+
+
+def main(argv=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        0; 130 for Ctrl-C; 2 for bad input, with one line on stderr (MINIBERT_DEBUG=1 shows the
+        traceback instead). Bad arguments exit with 2 too, through argparse.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console that lacks a character shows its escape
+            stream.reconfigure(errors="backslashreplace")
+    argv = sys.argv[1:] if argv is None else list(argv)
+    debug = os.environ.get("MINIBERT_DEBUG", "0") not in ("", "0")
+    try:
+        run, args = _parse(argv)
+        status = run(args) or 0
+        sys.stdout.flush()  # so that a closed pipe shows here
+        return status
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        return 130
+    except BrokenPipeError:  # `minibert ... | head`: the reader had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, OSError, ImportError) as error:
+        if debug:
+            raise
+        print(f"minibert: error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parse(argv):
+    """(the command's run function, its arguments)."""
+    parser = argparse.ArgumentParser(prog="minibert", description="TinyBERT from scratch in NumPy.")
+    parser.add_argument("--version", action="version", version=f"minibert {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    asked = next((word for word in argv if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if name == asked:
+            module = importlib.import_module(f"minibert.cli.{name}")
+            command.description = module.__doc__
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    args = parser.parse_args(argv)
+    return args.run, args

@@ -1,0 +1,104 @@
+"""The loop forms: numbers worked out by hand, and those that kernels start from under njit."""
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+
+from minibert.check import assert_close, spec
+
+RNG = np.random.default_rng(0)
+M, D, F = 3, 5, 7
+B, H, L, S, K = 2, 3, 5, 7, 2
+X, W, b, DY = (RNG.standard_normal(s) for s in ((M, D), (F, D), F, (M, F)))
+GAMMA, BETA, DX = (RNG.standard_normal(s) for s in (D, D, (M, D)))
+Q, CONTEXT = (RNG.standard_normal((B, H, L, K)) for _ in "qc")
+KEYS, VALUES = (RNG.standard_normal((B, H, S, K)) for _ in "kv")
+BIAS = np.where(RNG.random((B, H, L, S)) < 0.3, -1e4, 0.0)
+SCORES, HEADS = RNG.standard_normal((B, H, L, S)), RNG.standard_normal(H)
+
+JITTED = {
+    "linear_forward": (X, W, b),
+    "linear_backward": (DY, X, W),
+    "layernorm_forward": (X, GAMMA, BETA, 1e-12),
+    "layernorm_backward": (DX, X, GAMMA, 1e-12),
+    "gelu_forward": (X,),
+    "gelu_backward": (DX, X),
+    "softmax_forward": (X,),
+    "softmax_backward": (DX, spec.softmax_forward(X)),
+    "attention_forward": (Q, KEYS, VALUES, BIAS, HEADS),
+    "attention_backward": (CONTEXT, SCORES, Q, KEYS, VALUES, BIAS, HEADS),
+}
+
+
+@pytest.mark.parametrize("name", JITTED)
+def test_the_very_same_loops_compile(name):
+    numba = pytest.importorskip("numba", reason="Numba is not installed")
+    function = getattr(spec, name)
+    expected, got = function(*JITTED[name]), numba.njit(function)(*JITTED[name])
+    expected, got = (r if isinstance(r, tuple) else (r,) for r in (expected, got))
+    for n, (g, e) in enumerate(zip(got, expected, strict=True)):
+        assert g.dtype == e.dtype
+        assert_close(g, e, name=f"{name} output {n}", rtol=1e-13)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("name", JITTED)
+def test_loops_keep_float32(name):
+    args = [a.astype(np.float32) if isinstance(a, np.ndarray) else a for a in JITTED[name]]
+    out = getattr(spec, name)(*args)
+    for y in out if isinstance(out, tuple) else (out,):
+        assert y.dtype == np.float32
+
+
+@pytest.mark.quick
+def test_numbers_worked_out_by_hand():
+    assert spec.linear_forward(np.array([[1.0, 2]]), np.array([[3.0, 4], [5, 6]]), np.ones(2)).tolist() == [[12, 18]]
+    assert_close(spec.layernorm_forward(np.array([[1.0, 3]]), np.array([2.0, 2]), np.ones(2), 0.0), [[-1, 3]])
+    assert_close(spec.softmax_forward(np.log([[1.0, 2, 5]])), [[0.125, 0.25, 0.625]])
+    assert_close(spec.gelu_forward(np.array([0.0, math.sqrt(2)])), [0, math.sqrt(2) * (1 + math.erf(1)) / 2])
+    assert spec.relu_forward(np.array([-1.0, 2])).tolist() == [0, 2]
+
+
+@pytest.mark.quick
+def test_attention_worked_out_by_hand():
+    """Scores 0 and log 3 (K = 1), so that the weights are 1/4 and 3/4; a masked key takes none."""
+    q, k = np.ones((1, 1, 1, 1)), np.array([0.0, math.log(3), 9]).reshape(1, 1, 3, 1)
+    v = np.array([8.0, 4, 100]).reshape(1, 1, 3, 1)
+    bias = np.array([0.0, 0, -1e9]).reshape(1, 1, 1, 3)
+    context, scores = spec.attention_forward(q, k, v, bias, np.ones(1))
+    assert context.item() == pytest.approx(5)
+    assert_close(scores.ravel(), [0, math.log(3), 9])
+
+
+@pytest.mark.quick
+def test_losses_worked_out_by_hand():
+    z = np.log([[1.0, 3], [1.0, 1]])
+    loss = spec.softmax_cross_entropy_forward(z, np.array([1, 0]), -100, 0.0)
+    assert loss == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
+    assert spec.softmax_cross_entropy_forward(z, np.array([1, -100]), -100, 0.0) == pytest.approx(math.log(4 / 3))
+    soft = spec.soft_cross_entropy_forward(z[1:], z[:1], 1.0, 1)
+    assert soft == pytest.approx(math.log(2))
+    assert spec.kl_forward(z[1:], z[:1], 1.0) == pytest.approx(math.log(2) + 0.25 * math.log(0.25) + 0.75 * math.log(0.75))
+    assert spec.mse_forward(np.array([[1.0, 2]]), np.array([[2.0, 4]]), [True]) == 2.5
+    assert spec.cosine_forward(np.array([[1.0, 0]]), np.array([[3.0, 3]]), [True]) == pytest.approx(1 - math.sqrt(0.5))
+
+
+@pytest.mark.quick
+def test_int8_worked_out_by_hand():
+    q, scale = spec.quantize_symmetric(np.array([[-2.54, 1.27, 0]], np.float32))
+    assert q.tolist() == [[-127, 64, 0]] or q.tolist() == [[-127, 63, 0]]  # 63.5 and a rounding
+    assert scale[0] == pytest.approx(0.02)
+    q, scale, zero = spec.quantize_affine(np.array([[-1.0, 0, 1.55]], np.float32))
+    assert (q.tolist(), zero.tolist()) == ([[-128, -28, 127]], [-28])
+    assert scale[0] == pytest.approx(0.01)
+
+
+@pytest.mark.quick
+def test_every_loop_form_is_short_and_says_its_formula():
+    functions = [f for _, f in inspect.getmembers(spec, inspect.isfunction)]
+    assert len(functions) > 25
+    for f in functions:
+        assert f.__doc__, f"{f.__name__} has no formula"
+        assert len(inspect.getsource(f).splitlines()) <= 40, f"{f.__name__} is long"

@@ -1,0 +1,25 @@
+"""What every test can use. The markers are in pyproject.toml: `quick`, `slow` and `oracle`.
+
+- `quick`: the tests that together are the 30-second smoke run; mark the one or two of a file that
+  would notice most.
+- `slow`: more than 20 s. `oracle`: compares with PyTorch and others; only below tests/oracle/.
+
+Neither of the last two runs unless asked for (`pytest -m slow`, `pytest -m oracle`).
+The fixture `impl`, which gives an op at every level, is in tests/ops/conftest.py.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    """The folder of data sets that MINIBERT_TEST_DATA names: real text, not part of the project."""
+    name = os.environ.get("MINIBERT_TEST_DATA")
+    if not name:
+        pytest.skip("MINIBERT_TEST_DATA is not set: it names a folder of real data sets")
+    folder = Path(name)
+    assert folder.is_dir(), f"MINIBERT_TEST_DATA is {name!r}, which is no folder"
+    return folder

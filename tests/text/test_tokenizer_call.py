@@ -1,0 +1,184 @@
+"""BertTokenizer: the call, and ids back to text."""
+
+import numpy as np
+import pytest
+
+import minibert.text.tokenizer as module
+from minibert.text import SPECIAL_TOKENS, BertTokenizer, TinyBERTTokenizer, TinyBertTokenizer
+
+pytestmark = pytest.mark.quick
+WORDS = ["a", "b", "c", "d", "e", "##x", "天", "."]
+PAD, UNK, CLS, SEP, MASK = range(5)
+A, B, C, D, E, X, TIAN, DOT = range(5, 13)
+
+
+@pytest.fixture
+def tok():
+    return BertTokenizer([*SPECIAL_TOKENS, *WORDS])
+
+
+def test_one_string_is_a_batch_of_one(tok):
+    batch = tok("Ax 天天.")
+    assert list(batch) == ["input_ids", "token_type_ids", "attention_mask"]
+    for array in batch.values():
+        assert array.dtype == np.int64
+        assert array.shape == (1, 7)
+    assert batch.input_ids.tolist() == [[CLS, A, X, TIAN, TIAN, DOT, SEP]]
+    assert batch.token_type_ids.sum() == 0
+    assert batch.attention_mask.min() == 1
+
+
+def test_keys_are_attributes(tok):
+    batch = tok("a")
+    assert batch.attention_mask is batch["attention_mask"]
+    assert {**batch}.keys() == batch.keys()
+    with pytest.raises(AttributeError, match="labels"):
+        _ = batch.labels
+
+
+def test_padding(tok):
+    batch = tok(["a b c", "d", ""], padding=True)
+    assert batch.input_ids.tolist() == [
+        [CLS, A, B, C, SEP],
+        [CLS, D, SEP, PAD, PAD],
+        [CLS, SEP, PAD, PAD, PAD],
+    ]
+    assert batch.attention_mask.tolist() == [[1] * 5, [1, 1, 1, 0, 0], [1, 1, 0, 0, 0]]
+    assert np.array_equal(tok(["a b c", "d", ""]).input_ids, batch.input_ids)
+    assert tok(["a"], padding="max_length", max_length=9).input_ids.shape == (1, 9)
+    assert tok(["a"], padding="max_length").input_ids.shape == (1, 512)
+
+
+def test_padding_id_is_the_vocabularys():
+    tok = BertTokenizer(["a", "[UNK]", "[CLS]", "[SEP]", "[PAD]"])
+    assert tok(["a a", "a"]).input_ids[1].tolist() == [2, 0, 3, 4]
+    assert tok.mask_token_id is None
+
+
+def test_lists(tok):
+    batch = tok(["a b", "c"], return_tensors=None)
+    assert batch.input_ids == [[CLS, A, B, SEP], [CLS, C, SEP]]
+    assert batch.attention_mask == [[1] * 4, [1] * 3]
+    assert tok(["a b", "c"], return_tensors=None, padding=True).input_ids[1] == [CLS, C, SEP, PAD]
+    assert tok("c", return_tensors=None).input_ids == [[CLS, C, SEP]]
+
+
+def test_unequal_lengths_make_no_array(tok):
+    with pytest.raises(ValueError, match=r"3 to 4 tokens.*padding=True"):
+        tok(["a b", "c"], padding=False)
+    assert tok(["a", "c"], padding=False).input_ids.shape == (2, 3)
+
+
+def test_no_texts(tok):
+    assert tok([]).input_ids.shape == (0, 0)
+
+
+def test_pairs(tok):
+    batch = tok([("a", "b c"), ["d", ""]])
+    assert batch.input_ids.tolist() == [[CLS, A, SEP, B, C, SEP], [CLS, D, SEP, SEP, PAD, PAD]]
+    assert batch.token_type_ids.tolist() == [[0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 0, 0]]
+    apart = tok(["a", "d"], ["b c", ""])
+    assert all(np.array_equal(apart[name], batch[name]) for name in batch)
+    assert tok("a", "b").input_ids.tolist() == [[CLS, A, SEP, B, SEP]]
+    mixed = tok([("a", "b"), "c"], return_tensors=None)
+    assert mixed.input_ids == [[CLS, A, SEP, B, SEP], [CLS, C, SEP]]
+
+
+def test_without_special_tokens(tok):
+    batch = tok([("a", "b c")], add_special_tokens=False)
+    assert batch.input_ids.tolist() == [[A, B, C]]
+    assert batch.token_type_ids.tolist() == [[0, 1, 1]]
+
+
+def test_truncation(tok):
+    assert tok("a b c d", truncation=True, max_length=4).input_ids.tolist() == [[CLS, A, B, SEP]]
+    assert tok("a b c d", max_length=4).input_ids.shape == (1, 4)
+    assert tok("a b c d", truncation=False, max_length=4).input_ids.shape == (1, 6)
+    long = " ".join("a" * 600)
+    assert tok(long).input_ids.shape == (1, 602)
+    assert tok(long, truncation=True).input_ids.shape == (1, 512)
+    tok.model_max_length = 7
+    assert tok(long, truncation=True).input_ids.shape == (1, 7)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "ids"),
+    [
+        (True, [CLS, A, B, SEP, D, SEP]),
+        ("only_first", [CLS, A, SEP, D, E, SEP]),
+        ("only_second", [CLS, A, B, C, SEP, SEP]),
+    ],
+)
+def test_truncation_of_pairs(tok, strategy, ids):
+    assert tok("a b c", "d e", truncation=strategy, max_length=6).input_ids.tolist() == [ids]
+
+
+def test_truncation_that_cannot_be(tok):
+    with pytest.raises(ValueError, match=r"index 1.*longest_first"):
+        tok([("a", "b"), ("a", "b b b b")], truncation="only_first", max_length=5)
+    with pytest.raises(ValueError, match="max_length=1 "):
+        tok("a", max_length=1)
+
+
+@pytest.mark.parametrize("item", [..., None, 3, b"a", ("a", 1), ("a", "b", "c"), ["a"]])
+def test_an_item_that_is_no_text_is_named(tok, item):
+    with pytest.raises(TypeError, match="index 2") as caught:
+        tok(["a", "b", item], padding=True, truncation=True)
+    assert repr(item) in str(caught.value)
+
+
+def test_the_program_with_its_placeholder_left_in(tok):
+    with pytest.raises(TypeError, match=r"index 2 is Ellipsis \(ellipsis\)"):
+        tok(["a", "b", ...], padding=True, truncation=True, return_tensors="np")
+
+
+def test_bad_arguments(tok):
+    with pytest.raises(ValueError, match=r"'pt'.*np"):
+        tok("a", return_tensors="pt")
+    with pytest.raises(ValueError, match="padding='longst'"):
+        tok("a", padding="longst")
+    with pytest.raises(ValueError, match=r"truncation='first'.*only_first"):
+        tok("a", truncation="first")
+    with pytest.raises(TypeError, match="int"):
+        tok(3)
+    with pytest.raises(TypeError, match="text_pair"):
+        tok("a", ["b"])
+    with pytest.raises(ValueError, match="2 strings"):
+        tok(["a", "b"], ["c"])
+    with pytest.raises(TypeError, match="index 1"):
+        tok(["a", "b"], ["c", None])
+    with pytest.raises(TypeError, match="from_pretrained"):
+        BertTokenizer("vocab.txt")
+    with pytest.raises(ValueError, match=r"lacks \[CLS\], \[SEP\]"):
+        BertTokenizer(["[PAD]", "[UNK]", "a"])
+
+
+def test_special_tokens_in_the_text(tok):
+    assert tok("a[MASK]b").input_ids.tolist() == [[CLS, A, MASK, B, SEP]]
+    assert tok.tokenize("[mask]") == ["[UNK]", "[UNK]", "[UNK]"]
+
+
+def test_tokenize_and_back(tok):
+    assert tok.tokenize("Ax q 天.") == ["a", "##x", "[UNK]", "天", "."]
+    assert tok.convert_tokens_to_ids(["a", "##x", "zz"]) == [A, X, UNK]
+    assert tok.convert_tokens_to_ids("b") == B
+    assert tok.convert_ids_to_tokens([A, X]) == ["a", "##x"]
+    assert tok.convert_ids_to_tokens(np.int64(B)) == "b"
+    batch = tok(["ax b", "c"])
+    assert tok.decode(batch.input_ids[0]) == "[CLS] ax b [SEP]"
+    assert tok.decode(batch.input_ids[1], skip_special_tokens=True) == "c"
+    assert len(tok) == tok.vocab_size == 13
+
+
+def test_a_full_cache_changes_nothing(tok, monkeypatch):
+    texts = [f"{a}{'x' * n} {b}" for a in "abc" for n in range(5) for b in "de天"]
+    expected = tok(texts).input_ids
+    monkeypatch.setattr(module, "CACHE_WORDS", 3)
+    fresh = BertTokenizer(tok.tokens)
+    for _ in range(2):
+        assert np.array_equal(fresh(texts).input_ids, expected)
+        assert len(fresh._cache) <= 3
+
+
+def test_spellings():
+    assert TinyBERTTokenizer is TinyBertTokenizer is BertTokenizer
