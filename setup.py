@@ -4,6 +4,7 @@ A failed build is not an error (unless MINIBERT_REQUIRE_C=1): its reason is left
 minibert/_c_build.txt, where `minibert doctor` finds it.
 """
 
+import re
 import sysconfig
 import tempfile
 from pathlib import Path
@@ -29,8 +30,9 @@ class BuildC(build_ext):
         try:
             super().build_extension(ext)
         except Exception as error:
+            said = re.sub(r"'\['(.*?)',.*\]'", r"\1", str(error))  # of a command its first word
             headers = Path(sysconfig.get_path("include"), "Python.h")
-            reason = str(error) if headers.exists() else f"{error} (no Python headers: {headers})"
+            reason = said if headers.exists() else f"{said} (no Python headers: {headers})"
             self.place.mkdir(parents=True, exist_ok=True)
             (self.place / "_c_build.txt").write_text(reason + "\n", encoding="utf-8")
             raise  # setuptools goes on without an optional extension

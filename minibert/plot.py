@@ -10,6 +10,7 @@ import functools
 import io
 import math
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -34,15 +35,32 @@ STYLE = {
     "axes.titlesize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": "cycler('color', %r)" % (COLORS,),
+    "axes.prop_cycle": f"cycler('color', {COLORS})",
     "lines.linewidth": 1.4,
     "legend.frameon": False,
     "figure.dpi": 150,
     "text.usetex": False,
     "text.parse_math": True,
 }
+CJK_FONTS = re.compile(
+    r"CJK|Source Han|Noto (Sans|Serif) (SC|TC|HK|JP|KR)|WenQuanYi|Droid Sans Fallback|AR PL"
+    r"|Sarasa|LXGW|SimHei|SimSun|YaHei|JhengHei|MingLiU|KaiTi|FangSong|PingFang|Heiti|Songti|Hiragino"
+    r"|Arial Unicode|Unifont|Meiryo|Yu Gothic|Malgun|IPA"
+)
 
 
+def _styled(draw):
+    """Run a function under `STYLE`, whatever the user's settings, which come back afterwards."""
+
+    @functools.wraps(draw)
+    def styled(*args, **kwargs):
+        with _matplotlib().rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+@_styled
 def loss_curves(histories):
     """One panel a training stage, one line a part of the loss.
 
@@ -67,8 +85,8 @@ def loss_curves(histories):
     for stage, rows in histories.items():
         _check_some(f"histories[{stage!r}]", rows)
     parts = {stage: _parts(rows[0]) for stage, rows in histories.items()}
-    names = list(dict.fromkeys(name for some in parts.values() for name in some if name != "loss"))
-    color = {"loss": "black"} | {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)}
+    names = dict.fromkeys(name for some in parts.values() for name in some)
+    color = {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)}
     columns = min(len(histories), 3)
     figure, axes = _grid(len(histories), columns, (8 / columns, 2.4))
     for ax, (stage, rows) in zip(axes, histories.items(), strict=True):
@@ -81,15 +99,22 @@ def loss_curves(histories):
             if window > 1:
                 ax.plot(step, y, color=color[name], linewidth=0.5, alpha=0.3)
             x, y = (np.convolve(a, np.full(window, 1 / window), "valid") for a in (step, y))
-            ax.plot(x, y, color=color[name], label=name, marker="" if len(y) > 1 else "o")
-        _log_where_wide(ax.yaxis, np.concatenate(drawn))
+            marker = "." if len(y) == 1 else ""
+            ax.plot(x, y, color=color[name], label=name, marker=marker)
+        drawn = np.concatenate(drawn)
+        if drawn.min() > 0 and drawn.max() > 10 * drawn.min():
+            ax.set_yscale("log")
+            _label_log(ax.yaxis)
         ax.set_title(stage, parse_math=False)
         ax.set_xlabel("step")
-        ax.legend(handlelength=1.2, borderaxespad=0.2)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        if parts[stage] != ["loss"]:
+            ax.legend(handlelength=1.2, borderaxespad=0.2)
     axes[0].set_ylabel("loss")
     return figure
 
 
+@_styled
 def attention_maps(tokens, teacher, student, titles=("teacher", "student")):
     """Attention probabilities of two models side by side, a small map for every head.
 
@@ -120,33 +145,70 @@ def attention_maps(tokens, teacher, student, titles=("teacher", "student")):
     for p in (p for pair in pairs for p in pair):
         if p.ndim != 3 or p.shape[1:] != (L, L):
             raise ValueError(f"attention has shape {p.shape}; with {L} tokens wanted (H,{L},{L})")
-    titles = _title_pairs(titles, len(pairs))
+    titles = titles if isinstance(titles[0], (tuple, list)) else [titles] * len(pairs)
+    if len(titles) != len(pairs):
+        raise ValueError(f"titles has {len(titles)} pairs for {len(pairs)} layers")
     grids = [_head_grid(max(len(p) for p in pair)) for pair in pairs]
-    panel = 3.6 / max(columns for _, columns in grids)  # inches
-    heights = [rows * panel + 0.75 for rows, _ in grids]
-    figure = _figure(8.2, sum(heights))
+    panel = 3.7 / max(columns for _, columns in grids)  # inches, a side being 4.3 wide
+    heights = [rows * panel + 0.7 for rows, _ in grids]
+    figure = _figure(9.2, sum(heights))
     blocks = figure.subfigures(
-        len(pairs), 3, width_ratios=(1, 1, 0.13), height_ratios=heights, squeeze=False
+        len(pairs), 3, width_ratios=(4.3, 4.3, 0.6), height_ratios=heights, squeeze=False
     )
-    top = max(p.max() for pair in pairs for p in pair)
-    labels, family = _readable(tokens, [f"#{i}" for i in range(L)])
+    # Even attention, 1/L everywhere, is not to look strong.
+    top = max(2 / L, *(p.max() for pair in pairs for p in pair))
+    labels = _token_labels(tokens, panel)
     for block, pair, title, grid in zip(blocks, pairs, titles, grids, strict=True):
         for side, p, text in zip(block[:2], pair, title, strict=True):
-            _draw_heads(side, p, grid, labels, family, panel, top).set_text(text)
-        scale = block[2].subplots()
-        figure.colorbar(_draw_heads.image, cax=scale)
-        scale.set_title("p", fontsize=7)
-        scale.set_box_aspect(12)
+            side.suptitle(text, parse_math=False, fontsize=9)
+            image = _draw_heads(side, p, grid, labels, top)
+        figure.colorbar(image, cax=block[2].add_axes((0.05, 0.3, 0.18, 0.4)))
     return figure
 
 
+def _draw_heads(side, p, grid, labels, top):
+    """The maps of one layer (H,L,L), labelled along the left and the lower edge."""
+    rows, columns = grid
+    axes = side.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for ax in axes.flat[len(p) :]:
+        ax.set_visible(False)
+    for head, ax in zip(p, axes.flat, strict=False):
+        image = ax.imshow(head, cmap="Blues", vmin=0, vmax=top)
+        ax.tick_params(length=0, pad=1)
+        ax.spines[:].set(visible=True, color="#bbbbbb", linewidth=0.5)
+        ax.xaxis.set_ticks(labels["ticks"], labels["texts"], rotation=90, **labels["style"])
+        ax.yaxis.set_ticks(labels["ticks"], labels["texts"], **labels["style"])
+        ax.label_outer()
+    for ax in axes.flat[max(0, len(p) - columns) : len(p)]:
+        ax.tick_params(labelbottom=True)  # also above an empty place of the grid
+    return image
+
+
+def _token_labels(tokens, panel):
+    """What stands along a map `panel` inches wide: fewer labels where all would overlap."""
+    texts, family = _readable(tokens, [f"#{i}" for i in range(len(tokens))])
+    size = min(max(0.8 * 72 * panel / len(tokens), 5), 8)
+    every = math.ceil(len(tokens) * size / (72 * panel))
+    style = {"family": family, "fontsize": size, "parse_math": False}
+    ticks = range(0, len(tokens), every)
+    return {"ticks": ticks, "texts": texts[::every], "style": style}
+
+
+def _head_grid(heads):
+    """Rows and columns for so many small maps, three a row at most."""
+    columns = min(3, math.ceil(math.sqrt(heads)))
+    return math.ceil(heads / columns), columns
+
+
+@_styled
 def weight_histograms(before, after):
     """Float weights and what int8 leaves of them, in units of each row's own quantization step.
 
     In these units a weight w is w / scale, and int8 can say the 255 whole numbers from -127 to
     127. On the left each of the 255 has a bar of its own: weights per step. On the right the
-    middle is enlarged, with 16 bins a step for the float weights, so that one sees what rounding
-    does: all weights within half a step of a whole number move onto it.
+    middle is enlarged, so that one sees what rounding does: all weights within half a step of a
+    whole number move onto it. Float weights have a bin for five steps on the left, and four bins a
+    step on the right.
 
     Parameters
     ----------
@@ -172,18 +234,16 @@ def weight_histograms(before, after):
         steps, q = _in_steps(name, np.asarray(before[name]), np.asarray(after[name]))
         levels = np.arange(-LEVELS, LEVELS + 1)
         counts = np.bincount((q + LEVELS).reshape(-1), minlength=len(levels))
-        for ax, bins_a_step, reach in ((whole, 1, LEVELS), (middle, 16, 4)):
-            edges = np.arange(-reach * bins_a_step, reach * bins_a_step + 1) / bins_a_step
-            if bins_a_step == 1:
-                edges = np.append(edges, reach + 1) - 0.5  # one bin around each level
-            density = np.histogram(steps, edges)[0] * bins_a_step
+        for ax, bins_a_step, reach in ((whole, 0.2, LEVELS), (middle, 4, 4)):
+            edges = np.linspace(-reach - 0.5, reach + 0.5, round((2 * reach + 1) * bins_a_step) + 1)
+            density = np.histogram(steps, edges)[0] / (edges[1] - edges[0])
             shown = abs(levels) <= reach
-            # Bars without gaps on the left, where a level is about two pixels wide.
+            # On the left a level is two or three pixels wide, too narrow for gaps between bars.
             ax.bar(
-                levels[shown], counts[shown], width=1.0 if ax is whole else 0.12,
+                levels[shown], counts[shown], width=1.0 if ax is whole else 0.15,
                 color=COLORS[0], linewidth=0, label="int8",
             )
-            ax.stairs(density, edges, color=COLORS[1], linewidth=0.7, label="float")
+            ax.stairs(density, edges, color=COLORS[1], linewidth=1, label="float")
             ax.set_xlim(edges[0] - 0.5, edges[-1] + 0.5)
             ax.set_ylim(bottom=0)
         used = int((counts > 0).sum())
@@ -201,6 +261,7 @@ def weight_histograms(before, after):
     return figure
 
 
+@_styled
 def accuracy_against(rows, field, label):
     """Accuracy against what it costs, each point labelled by its name.
 
@@ -223,11 +284,11 @@ def accuracy_against(rows, field, label):
     x = np.array([row[field] for row in from_rows], float)
     y = np.array([row["accuracy"] for row in from_rows], float)
     figure, (ax,) = _grid(1, 1, (6, 3.6))
-    ax.scatter(x, y, s=30, color=COLORS[0], zorder=3)
+    ax.scatter(x, y, s=30, color=COLORS[0], zorder=4)
     ax.set_xscale("log")
     ax.margins(0.12, 0.15)
-    _label_log(ax.xaxis, "B" if field == "bytes" else "")
-    ax.yaxis.set_major_formatter(_ticker().PercentFormatter(1, decimals=None))
+    _label_log(ax.xaxis, _bytes if field == "bytes" else "{x:g}")
+    ax.yaxis.set_major_formatter("{x:.0%}" if np.ptp(y) > 0.05 else "{x:.1%}")
     ax.grid(axis="y", color="#dddddd", linewidth=0.6)
     ax.set_xlabel(label)
     ax.set_ylabel("accuracy")
@@ -237,6 +298,7 @@ def accuracy_against(rows, field, label):
     return figure
 
 
+@_styled
 def heatmaps(matrices, rows=None, columns=None, *, row_label="", column_label=""):
     """Matrices as pictures in a row, each with its own colour scale.
 
@@ -279,6 +341,7 @@ def heatmaps(matrices, rows=None, columns=None, *, row_label="", column_label=""
     return figure
 
 
+@_styled
 def lines(curves, *, x_label, y_label, log_x=False, log_y=False):
     """Named lines in one panel.
 
@@ -296,10 +359,12 @@ def lines(curves, *, x_label, y_label, log_x=False, log_y=False):
     figure, (ax,) = _grid(1, 1, (5.5, 3))
     for name, (x, y) in curves.items():
         ax.plot(x, y, label=name, marker="o" if len(x) <= 20 else "", markersize=3)
-    for axis, is_log in ((ax.xaxis, log_x), (ax.yaxis, log_y)):
-        if is_log:
-            axis._set_axes_scale("log")
-            _label_log(axis)
+    if log_x:
+        ax.set_xscale("log")
+        _label_log(ax.xaxis)
+    if log_y:
+        ax.set_yscale("log")
+        _label_log(ax.yaxis)
     ax.set_xlabel(x_label)
     ax.set_ylabel(y_label)
     ax.legend(handlelength=1.2)
@@ -335,3 +400,189 @@ def save(figure, path):
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _matplotlib():
+    """The package, imported on first use."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError(
+            f"figures need matplotlib, which cannot be imported here ({error}); "
+            "install it with: pip install matplotlib"
+        ) from error
+    return matplotlib
+
+
+def _figure(width, height):
+    """An empty figure of this size in inches, which a notebook shows as the value of a cell."""
+    _matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure((width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    # IPython knows how to show a Figure only where pyplot was imported.
+    figure._repr_png_ = functools.partial(_png, figure)
+    return figure
+
+
+def _png(figure):
+    written = io.BytesIO()
+    figure.savefig(written, format="png", facecolor="white")
+    return written.getvalue()
+
+
+def _grid(n, columns, size, **gridspec):
+    """A figure with n panels, each of this size in inches, and the panels in a list."""
+    rows = math.ceil(n / columns)
+    figure = _figure(columns * size[0], rows * size[1])
+    axes = list(figure.subplots(rows, columns, squeeze=False, gridspec_kw=gridspec).flat)
+    for ax in axes[n:]:
+        ax.remove()
+    return figure, axes[:n]
+
+
+def _check_some(name, values):
+    if not values:
+        raise ValueError(f"{name}: there is nothing to draw")
+
+
+def _parts(row):
+    """The parts of the loss in a row of a history; the loss itself where it has none."""
+    return [name for name in row if name not in NOT_LOSSES] or ["loss"]
+
+
+def _layers(attention):
+    """A list of (H,L,L) arrays from such a list or from one array."""
+    one = not isinstance(attention, (list, tuple))
+    return [np.asarray(p) for p in ([attention] if one else attention)]
+
+
+def _in_steps(name, w, dequantized):
+    """w / scale, and the whole numbers that int8 makes of it; finds the scale from the values."""
+    if w.shape != dequantized.shape or w.ndim != 2:
+        raise ValueError(
+            f"{name}: shapes {w.shape} before and {dequantized.shape} after; wanted (out,in) twice"
+        )
+    size = np.abs(dequantized.astype(np.float64))
+    for largest in (size.max(1, keepdims=True), size.max(keepdims=True)):
+        scale = np.where(largest > 0, largest / LEVELS, 1.0)
+        q = dequantized / scale
+        if np.abs(q - np.rint(q)).max() < 1e-2:
+            return w / scale, np.rint(q).astype(int)
+    raise ValueError(
+        f"{name}: the values after do not lie on the 255 levels q * scale, q from -127 to 127, "
+        "with one scale a row or one for all; give the dequantized int8 weights"
+    )
+
+
+def _label_log(axis, write="{x:g}"):
+    """Round numbers along a logarithmic axis, enough of them where it is short."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low)
+    if decades < 1:
+        axis.set_major_locator(MaxNLocator(4))
+    else:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2.5 else (1,)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(write)
+
+
+def _bytes(n, _):
+    """"2 MB" of 2000000, as a tick's label."""
+    for unit in ("B", "kB", "MB"):
+        if n < 1000:
+            return f"{n:g} {unit}"
+        n /= 1000
+    return f"{n:g} GB"
+
+
+def _label_points(figure, ax, x, y, texts, family):
+    """A text beside every point, where it covers no other text and no point."""
+    figure.draw_without_rendering()  # settles the layout, which the labels must not change
+    figure.set_layout_engine("none")
+    renderer, pixels = figure.canvas.get_renderer(), figure.dpi / 72  # in a point
+    points = ax.transData.transform(np.column_stack((x, y)))
+    taken = [(a - 4 * pixels, b - 4 * pixels, a + 4 * pixels, b + 4 * pixels) for a, b in points]
+    panel = ax.bbox.extents
+
+    def covered(offset):
+        box = _beside(point, offset, size, pixels)
+        return sum(_shared(box, other) for other in taken) + _shared(box, box) - _shared(box, panel)
+
+    for place, point, text in zip(zip(x, y, strict=True), points, texts, strict=True):
+        probe = figure.text(0, 0, text, family=family, parse_math=False)
+        size = probe.get_window_extent(renderer).size
+        probe.remove()
+        offset = min(_OFFSETS, key=covered)  # the first of the best
+        taken.append(_beside(point, offset, size, pixels))
+        near = math.hypot(*offset) < 10
+        ax.annotate(
+            text, place, offset, textcoords="offset points", family=family, parse_math=False,
+            ha=_aligned(offset[0], "right", "left"), va=_aligned(offset[1], "top", "bottom"),
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+            arrowprops=None if near else {"arrowstyle": "-", "color": GREY, "linewidth": 0.5},
+        )
+
+
+_OFFSETS = [
+    (distance * math.cos(turn * math.pi / 4), distance * math.sin(turn * math.pi / 4))
+    for distance in (6, 14, 24, 36, 50)  # points
+    for turn in (0, 4, 2, 6, 1, 3, 7, 5)
+]
+
+
+def _aligned(offset, negative, positive):
+    """Where a text that lies on this side of its point has its anchor."""
+    return "center" if abs(offset) < 0.1 else negative if offset < 0 else positive
+
+
+def _beside(point, offset, size, pixels):
+    """The box (x0, y0, x1, y1) of a text of this size, so far from a point."""
+    low = []
+    for at, away, extent in zip(point, offset, size, strict=True):
+        share = {"center": 0.5, "before": 1, "after": 0}[_aligned(away, "before", "after")]
+        low.append(at + away * pixels - share * extent)
+    return (*low, low[0] + size[0], low[1] + size[1])
+
+
+def _shared(a, b):
+    """Area that two boxes share."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    return max(width, 0) * max(height, 0)
+
+
+def _readable(texts, substitutes):
+    """The texts, each that no installed font can write exchanged for its substitute, and the fonts.
+
+    Asking the fonts beforehand is what avoids empty boxes, and matplotlib's warning about them.
+    """
+    family = list(STYLE["font.family"])
+    known = _characters(family[0])
+    missing = {c for text in texts for c in text} - known
+    if missing:
+        best = max(_cjk_families(), key=lambda name: len(missing & _characters(name)), default=None)
+        if best is not None and missing & _characters(best):
+            family.append(best)
+            known = known | _characters(best)
+    pairs = zip(texts, substitutes, strict=True)
+    return [a if a.strip() and known.issuperset(a) else b for a, b in pairs], family
+
+
+def _cjk_families():
+    """Names of the installed fonts that are known to have Chinese characters."""
+    from matplotlib import font_manager
+
+    return sorted({f.name for f in font_manager.fontManager.ttflist if CJK_FONTS.search(f.name)})
+
+
+@functools.lru_cache
+def _characters(family):
+    """The characters that a font can write."""
+    from matplotlib import font_manager
+
+    path = font_manager.findfont(font_manager.FontProperties(family=family))
+    return frozenset(map(chr, font_manager.get_font(path).get_charmap()))

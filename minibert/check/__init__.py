@@ -6,7 +6,14 @@ For users, tests and lessons alike::
 """
 
 from minibert.check import spec
-from minibert.check.compare import Comparison, agrees, assert_close, compare, largest_norm, relative_error
+from minibert.check.compare import (
+    Comparison,
+    agrees,
+    assert_close,
+    compare,
+    largest_norm,
+    relative_error,
+)
 from minibert.check.gradcheck import (
     Gradient,
     GradientCheck,

@@ -5,9 +5,9 @@ Two measures, both relative norms over the whole array, so that one tiny entry d
     relative_error(a, b)  =  norm(a - b) / max(norm(b), floor)                                  (1)
     agrees(a, b)          :  norm(a - b) <= rtol * max(norm(b), 1e-3 * largest norm)            (2)
 
-(2) is for sets of gradients in which some are zero in truth. The key biases are: adding a constant to
-every score of a row leaves its softmax unchanged, so their gradient is rounding noise, and noise
-divided by noise is no measure. They are judged against the largest gradient of the same set instead.
+(2) is for sets of gradients in which some are zero in truth. The key biases are: adding a constant
+to every score of a row leaves its softmax unchanged, so their gradient is rounding noise, and noise
+divided by noise is no measure. They are judged against the largest gradient of the set instead.
 """
 
 from typing import NamedTuple
@@ -47,7 +47,9 @@ def relative_error(a, b, floor=TINY):
     """
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.shape != b.shape:
-        raise ValueError(f"relative_error: a has shape {a.shape}, b has {b.shape}; they must be equal")
+        raise ValueError(
+            f"relative_error: a has shape {a.shape}, b has {b.shape}; they must be equal"
+        )
     difference = _difference(a, b)
     if not np.isfinite(difference).all():
         return float("inf")
@@ -89,7 +91,9 @@ def largest_norm(gradients):
     5.0
     """
     arrays = gradients.values() if hasattr(gradients, "values") else gradients
-    return max((float(_norm(np.asarray(g, np.float64))) for g in arrays if g is not None), default=0.0)
+    return max(
+        (float(_norm(np.asarray(g, np.float64))) for g in arrays if g is not None), default=0.0
+    )
 
 
 class Comparison(NamedTuple):
@@ -120,7 +124,7 @@ def compare(got, expected, *, name="array", rtol=1e-9, floor=TINY, axes=None):
     floor : float
         As in `relative_error`.
     axes : str or sequence of str, optional
-        A letter (or a word) per axis, such as ``"BHLK"``, so that an index reads ``[B=1, H=2, ...]``.
+        A letter (or a word) per axis, such as ``"BHLK"``; an index then reads ``[B=1, H=2, ...]``.
 
     Returns
     -------
@@ -140,7 +144,9 @@ def compare(got, expected, *, name="array", rtol=1e-9, floor=TINY, axes=None):
     """
     got, expected = np.asarray(got), np.asarray(expected)
     if got.shape != expected.shape:
-        wrong = f"{name}: SHAPE, got {got.shape}, expected {expected.shape}{_shape_hint(got, expected)}"
+        wrong = (
+            f"{name}: SHAPE, got {got.shape}, expected {expected.shape}{_shape_hint(got, expected)}"
+        )
         return Comparison(False, float("inf"), wrong)
     error = relative_error(got, expected, floor)
     if error <= rtol:
@@ -198,7 +204,11 @@ def _not_finite(x):
 
 def _index(index, axes):
     """[1, 2] or, with axis names, [B=1, L=2]."""
-    names = [f"{a}=" for a in axes] if axes is not None and len(axes) == len(index) else [""] * len(index)
+    names = (
+        [f"{a}=" for a in axes]
+        if axes is not None and len(axes) == len(index)
+        else [""] * len(index)
+    )
     return "[" + ", ".join(f"{a}{int(i)}" for a, i in zip(names, index, strict=True)) + "]"
 
 

@@ -6,10 +6,11 @@ For outputs y = f(x) and a cotangent dy of the shape of y, the gradient of the n
 
 and `backward` must return the same numbers. What makes the check able to fail:
 
-- dy is random. With dy = 1 the check sees only the sum of the outputs; a softmax row sums to 1 whatever
-  its input, so its gradient is 0 then, and a backward of all zeros, or with its sign flipped, passes.
+- dy is random. With dy = 1 the check sees only the sum of the outputs; a softmax row sums to 1
+  whatever its input, so its gradient is 0 then, and a backward of all zeros, or with its sign
+  flipped, passes.
 - float64, where (1) is good to about 1e-10; float32 would leave 1e-3 and hide real mistakes.
-- every entry is tried (or, in an array above `limit` entries, random directions through all of them).
+- every entry is tried (or, in an array above `limit` entries, random directions through all).
 - outputs are subtracted before they are summed, so an entry that did not move adds no rounding.
 - the relative norm of the whole difference is judged, against 1e-6, not each entry with a slack.
 
@@ -28,7 +29,7 @@ DIRECTIONS = 32
 
 
 class Gradient(NamedTuple):
-    """One array of the check: both gradients (or their slopes along random directions), and the verdict."""
+    """One array: both gradients (or their slopes along random directions), and the verdict."""
 
     name: str
     analytic: np.ndarray
@@ -46,6 +47,7 @@ class GradientCheck(NamedTuple):
 
     @property
     def ok(self):
+        """Whether every gradient is right."""
         return all(row.ok for row in self.rows)
 
     def __bool__(self):
@@ -53,7 +55,7 @@ class GradientCheck(NamedTuple):
 
     def __str__(self):
         width = max([len(row.name) for row in self.rows] + [5])
-        head = f"{'input':{width}}  {'analytic':>11}  {'numeric':>11}  {'ratio':>8}  {'error':>7}  verdict"
+        head = f"{'input':{width}}     analytic      numeric     ratio    error  verdict"
         return "\n".join([head] + [_line(row, width) for row in self.rows])
 
 
@@ -70,7 +72,7 @@ def gradcheck(
     limit=4096,
     seed=0,
 ):
-    """Check an op pair: ``out, cache = forward(*args, **kwargs)``, ``grads = backward(dout, cache)``.
+    """Check ``out, cache = forward(*args, **kwargs)`` with ``grads = backward(dout, cache)``.
 
     Parameters
     ----------
@@ -79,7 +81,7 @@ def gradcheck(
         with None anywhere; the cotangent passed to `backward` has the same structure. `backward`
         returns one gradient, or a tuple of them; a gradient may be None, which counts as zero.
     args : tuple
-        Positional inputs. Every floating array is converted to float64; the originals stay as they are.
+        Positional inputs. Floating arrays are converted to float64; the originals stay.
     kwargs : dict, optional
         Keyword inputs.
     wrt : sequence of int, str or None, optional
@@ -88,10 +90,10 @@ def gradcheck(
         the floating arrays (and dicts of them) of `args` in order, as many as there are gradients.
         An input may be a dict of arrays; its gradient is then a dict with the same keys.
     cotangent : optional
-        The cotangent to use; random normal by default. None at an entry means that nothing flows there.
+        The cotangent to use; random normal by default. None at an entry: nothing flows there.
     zero : sequence of str
-        Names of inputs (as in the table) whose gradient is zero in truth, such as a key bias: judged
-        against 1e-3 of the largest gradient, at a tolerance of 1e-5.
+        Names of inputs (as in the table) whose gradient is zero in truth, such as a key bias:
+        judged against 1e-3 of the largest gradient, at a tolerance of 1e-5.
     tolerance : float
         Largest relative error in norm.
     limit : int
@@ -133,7 +135,9 @@ def gradcheck(
     gradients = tuple(gradients) if isinstance(gradients, (tuple, list)) else (gradients,)
     wrt = _default_wrt(args, len(gradients)) if wrt is None else tuple(wrt)
     if len(wrt) != len(gradients):
-        raise ValueError(f"gradcheck: backward returned {len(gradients)} gradients for {len(wrt)} inputs {wrt}")
+        raise ValueError(
+            f"gradcheck: backward returned {len(gradients)} gradients for {len(wrt)} inputs {wrt}"
+        )
 
     def probe(place, key, moved):
         """f with one array replaced."""
@@ -152,7 +156,9 @@ def gradcheck(
             dx = gradient if key is None else (gradient or {}).get(key)
             dx = np.zeros_like(x) if dx is None else np.asarray(dx)
             if dx.shape != x.shape:
-                raise ValueError(f"gradcheck: the gradient of {name} has shape {dx.shape}, the input {x.shape}")
+                raise ValueError(
+                    f"gradcheck: the gradient of {name} has shape {dx.shape}, the input {x.shape}"
+                )
             found.append((name, *_slopes(lambda a: probe(place, key, a), x, dx, dout, limit, rng)))  # noqa: B023
     largest = max((np.linalg.norm(numeric) for _, _, numeric in found), default=0.0)
     return GradientCheck(tuple(_judge(*f, f[0] in zero, largest, tolerance) for f in found))
@@ -206,7 +212,9 @@ def _slopes(f, x, dx, dout, limit, rng):
             step = STEP * max(1.0, abs(x[i]))
             up[i] += step
             down[i] -= step
-            numeric[i] = _change(f(up), f(down), dout) / (up[i] - down[i])  # the step as it was rounded
+            numeric[i] = _change(f(up), f(down), dout) / (
+                up[i] - down[i]
+            )  # the step as it was rounded
         return dx, numeric
     analytic, numeric = np.empty(DIRECTIONS), np.empty(DIRECTIONS)
     for n in range(DIRECTIONS):
@@ -264,13 +272,19 @@ def _arrays(value, place):
     for key, x in items:
         if not (isinstance(x, np.ndarray) and _is_float(x)):
             where = place if key is None else f"{place}[{key}]"
-            raise TypeError(f"gradcheck: wrt {where!r} is {type(x).__name__}, not an array of floats")
+            raise TypeError(
+                f"gradcheck: wrt {where!r} is {type(x).__name__}, not an array of floats"
+            )
         yield key, x
 
 
 def _default_wrt(args, count):
     """The first `count` inputs that can have a gradient."""
-    able = [n for n, a in enumerate(args) if isinstance(a, dict) or (isinstance(a, np.ndarray) and _is_float(a))]
+    able = [
+        n
+        for n, a in enumerate(args)
+        if isinstance(a, dict) or (isinstance(a, np.ndarray) and _is_float(a))
+    ]
     return tuple(able[:count])
 
 
@@ -299,7 +313,9 @@ def _judge(name, analytic, numeric, is_zero, largest, tolerance):
     square = float((numeric * numeric).sum())
     ratio = float((analytic * numeric).sum()) / square if square > 0 else float("nan")
     ok = bool(error <= (1e-5 if is_zero else tolerance))
-    return Gradient(name, analytic, numeric, error, ratio, ok, _verdict(analytic, numeric, ratio, ok))
+    return Gradient(
+        name, analytic, numeric, error, ratio, ok, _verdict(analytic, numeric, ratio, ok)
+    )
 
 
 def _verdict(analytic, numeric, ratio, ok):
@@ -307,18 +323,25 @@ def _verdict(analytic, numeric, ratio, ok):
     if ok:
         return "ok"
     if not np.isfinite(analytic).all():
-        return f"WRONG: {int((~np.isfinite(analytic)).sum())} of {analytic.size} entries are not finite"
+        many = int((~np.isfinite(analytic)).sum())
+        return f"WRONG: {many} of {analytic.size} entries are not finite"
     if not analytic.any():
         return "WRONG: all zero"
     if np.isfinite(ratio) and relative_error(analytic, ratio * numeric) < 1e-5:
-        return "WRONG: the sign is flipped" if abs(ratio + 1) < 1e-5 else f"WRONG: {ratio:.6g} times the right gradient"
+        return (
+            "WRONG: the sign is flipped"
+            if abs(ratio + 1) < 1e-5
+            else f"WRONG: {ratio:.6g} times the right gradient"
+        )
     apart = np.abs(analytic - numeric)
     worst = np.unravel_index(np.argmax(apart), apart.shape)
     many = int((apart > 1e-6 * np.sqrt(np.mean(numeric * numeric))).sum())
     at = ", ".join(str(int(i)) for i in worst)
-    return f"WRONG: {many} of {apart.size} entries, worst at [{at}]: {analytic[worst]:.6g}, expected {numeric[worst]:.6g}"
+    values = f"{analytic[worst]:.6g}, expected {numeric[worst]:.6g}"
+    return f"WRONG: {many} of {apart.size} entries, worst at [{at}]: {values}"
 
 
 def _line(row, width):
-    norms = np.linalg.norm(row.analytic), np.linalg.norm(row.numeric)
-    return f"{row.name:{width}}  {norms[0]:11.6g}  {norms[1]:11.6g}  {row.ratio:8.4f}  {row.error:7.1e}  {row.verdict}"
+    analytic, numeric = np.linalg.norm(row.analytic), np.linalg.norm(row.numeric)
+    numbers = f"{analytic:11.6g}  {numeric:11.6g}  {row.ratio:8.4f}  {row.error:7.1e}"
+    return f"{row.name:{width}}  {numbers}  {row.verdict}"

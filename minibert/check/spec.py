@@ -1,13 +1,13 @@
 """The loop form of every op: what one would compute by hand, one number at a time.
 
-Nothing here is fast and nothing is clever; each function is its formula read aloud. The library's ops
-are tested against these, and so is every accelerated kernel, of which this is version 0. Differences
-to the ops: token-wise functions take rows (M, D), a backward takes the inputs instead of a cache, and
-a bias on attention scores is given in full, (B,H,L,S). `linear`, `layernorm`, `softmax`, `gelu` and
-`attention`, forward and backward, also compile as they stand under ``numba.njit``.
+Nothing here is fast and nothing is clever; each function is its formula read aloud. The library's
+ops are tested against these, and so is every accelerated kernel, of which this is version 0.
+Differences to the ops: token-wise functions take rows (M, D), a backward takes the inputs instead
+of a cache, and a bias on attention scores is given in full, (B,H,L,S). `linear`, `layernorm`,
+`softmax`, `gelu` and `attention`, forward and backward, compile as they stand under ``numba.njit``.
 
-Letters: B batch, L queries, S keys, D hidden, H heads, K head size, C classes, M rows, V vocabulary,
-I inputs, O outputs.
+Letters: B batch, L queries, S keys, D hidden, H heads, K head size, C classes, M rows,
+V vocabulary, I inputs, O outputs.
 """
 
 import math
@@ -45,7 +45,7 @@ def linear_backward(dy, x, w):
 
 
 def layernorm_forward(x, gamma, beta, eps):
-    """y = gamma (x - mu) / sqrt(var + eps) + beta in every row of x (M,D); var divides by D, not D-1."""
+    """y = gamma (x - mu) / sqrt(var + eps) + beta in each row of x (M,D); var divides by D."""
     y = np.empty_like(x)
     D = x.shape[1]
     for m in range(x.shape[0]):
@@ -216,8 +216,12 @@ def embedding_forward(word, position, segment, ids, segments):
 
 
 def embedding_backward(de, word, position, segment, ids, segments, pad_id):
-    """dword, dposition, dsegment: each use of a row adds to it; the pad row's word gradient stays 0."""
-    dword, dposition, dsegment = np.zeros_like(word), np.zeros_like(position), np.zeros_like(segment)
+    """dword, dposition, dsegment: each use of a row adds to it; the pad word's row stays 0."""
+    dword, dposition, dsegment = (
+        np.zeros_like(word),
+        np.zeros_like(position),
+        np.zeros_like(segment),
+    )
     for b in range(ids.shape[0]):
         for t in range(ids.shape[1]):
             for d in range(word.shape[1]):
@@ -229,7 +233,7 @@ def embedding_backward(de, word, position, segment, ids, segments, pad_id):
 
 
 def sinusoidal_positions(L, D):
-    """Pairs of columns are a sine and a cosine of l / 10000^(2i/D): Attention Is All You Need, 3.5."""
+    """Columns 2i and 2i+1 are the sine and the cosine of l / 10000^(2i/D)."""
     table = np.empty((L, D))
     for t in range(L):
         for d in range(D):
@@ -308,7 +312,10 @@ def attention_backward(dcontext, dscores, q, k, v, bias, head_mask):
 
 
 def softmax_cross_entropy_forward(logits, labels, ignore_index, smoothing):
-    """Mean over counted rows of -sum_c target_c log p_c; target = (1 - smoothing) onehot + smoothing/C."""
+    """Mean over counted rows of -sum_c target_c log p_c.
+
+    target = (1 - smoothing) onehot + smoothing / C.
+    """
     logp = log_softmax_forward(logits)
     C = logits.shape[1]
     total, count = 0.0, 0
@@ -337,7 +344,7 @@ def softmax_cross_entropy_backward(logits, labels, ignore_index, smoothing):
 
 
 def soft_cross_entropy_forward(student, teacher, tau, n):
-    """-sum p_t log p_s / n, both logits (B,C) divided by tau, no tau^2; n is B (paper) or B C (repo)."""
+    """-sum p_t log p_s / n, logits (B,C) over tau, no tau^2; n is B (paper) or B C (repo)."""
     log_s, p_t = log_softmax_forward(student / tau), softmax_forward(teacher / tau)
     total = 0.0
     for b in range(student.shape[0]):
@@ -414,7 +421,7 @@ def cosine_forward(a, b, keep):
 
 
 def cosine_backward(a, b, keep):
-    """da = (cos a/norm(a) - b/norm(b)) / (norm(a) count), and db the same with a and b exchanged."""
+    """da = (cos a/norm(a) - b/norm(b)) / (norm(a) count); db with a and b exchanged."""
     count = sum(1 for kept in keep if kept)
     da, db = np.zeros_like(a), np.zeros_like(b)
     for m in range(a.shape[0]):
@@ -435,7 +442,7 @@ def cosine_backward(a, b, keep):
 
 
 def quantize_symmetric(w):
-    """q (O,I) in [-127,127] and scale (O,) with w ~ scale q: each row's largest entry becomes 127."""
+    """q (O,I) in [-127,127] and scale (O,), w ~ scale q: a row's largest entry becomes 127."""
     q, scale = np.empty(w.shape, np.int8), np.empty(w.shape[0], np.float32)
     for o in range(w.shape[0]):
         top = np.float32(0)
@@ -448,8 +455,10 @@ def quantize_symmetric(w):
 
 
 def quantize_affine(x):
-    """q (M,I) in [-128,127], scale (M,) and zero (M,) with x ~ scale (q - zero): each row's range,
-    which always holds 0, becomes the 256 integers."""
+    """q (M,I) in [-128,127], scale (M,) and zero (M,) with x ~ scale (q - zero).
+
+    Each row's range, which always holds 0, becomes the 256 integers.
+    """
     M = x.shape[0]
     q, scale, zero = np.empty(x.shape, np.int8), np.empty(M, np.float32), np.empty(M, np.int32)
     for m in range(M):

@@ -127,8 +127,10 @@ def _toolchain():
 
 
 def _levels():
-    from minibert.kernels import c_int8
-
+    try:
+        from minibert.kernels import c_int8
+    except ImportError:
+        raise ImportError("none without the C extension") from None
     cannot = [f"{name}: {why}" for name, why in c_int8.levels().items() if why]
     can = [name for name, why in c_int8.levels().items() if not why]
     return "; ".join([f"{c_int8.level()} runs, of {', '.join(can)}", *cannot])
@@ -144,10 +146,10 @@ def _kernels():
 def _cjk_font():
     from minibert import plot
 
-    font = plot.cjk_font()
-    if font is None:
+    fonts = plot._cjk_families()
+    if not fonts:
         raise LookupError("none is installed")
-    return font
+    return ", ".join(fonts)
 
 
 def _settings():
@@ -180,7 +182,6 @@ LOST = {
     "numba": "NumPy does its work, slower",
     "c extension": "NumPy does its work, slower",
     "int8 levels": "int8 in NumPy",
-    "safetensors": "no checkpoints can be read or written",
     "matplotlib": "no figures",
     "cjk font": "figures number Chinese tokens instead of showing them",
 }

@@ -128,7 +128,8 @@ def _attention_loss(a_s, a_t, keep):
 
 
 def _hidden_loss(h_s, h_t, keep, w):
-    p, c_linear = F.linear_forward(h_s, w, 0.0)  # (B,L,D_t)
+    no_bias = np.zeros(len(w), w.dtype)
+    p, c_linear = F.linear_forward(h_s, w, no_bias)  # (B,L,D_t)
     loss, c_mse = F.mse_forward(p, h_t, keep)  # (2)
     dp, _ = F.mse_backward(1.0, c_mse)
     dh, dw, _ = F.linear_backward(dp, c_linear)  # (2')

@@ -16,8 +16,8 @@ from minibert.data import (
 class Examples(NamedTuple):
     """Encoded texts and what is to be learned of them."""
 
-    ids: list  # of lists of int, special tokens included
-    labels: np.ndarray | None = None  # (texts,) classes, or (texts, C) teacher's logits
+    ids: list  # lists of int, special tokens included
+    labels: np.ndarray | None = None  # (texts,) classes, or (texts, C) a teacher's logits
 
     @property
     def lengths(self):
@@ -25,39 +25,58 @@ class Examples(NamedTuple):
         return [len(row) for row in self.ids]
 
 
-def encode(tokenizer, texts, labels=None, max_length=None):
-    """Tokenize texts, each cut to the model's length."""
-    rows = tokenizer(
-        list(texts), truncation=True, max_length=max_length, return_tensors=None, padding=False
-    )["input_ids"]
-    return Examples(rows, None if labels is None else np.asarray(labels))
+def encode(tokenizer, texts, labels=None):
+    """Tokenize texts, each cut to the length that the tokenizer's model can take."""
+    batch = tokenizer(list(texts), truncation=True, padding=False, return_tensors=None)
+    return Examples(batch["input_ids"], None if labels is None else np.asarray(labels))
 
 
 class Epochs:
-    """Batches of examples for `fit`; every pass over it is a new epoch in a new order.
+    """Batches of examples for `fit`; every pass is a new epoch in a new order.
 
     Parameters
     ----------
     examples : Examples
     batch_size : int
     seed : int
-    mlm : BertTokenizer, optional
-        Hide words by the rule of masked language modelling; the labels are the hidden words.
     """
 
-    def __init__(self, examples, batch_size, seed, mlm=None):
-        self.examples, self.batch_size, self.seed, self.mlm = examples, batch_size, seed, mlm
+    def __init__(self, examples, batch_size, seed):
+        self.examples, self.batch_size, self.seed = examples, batch_size, seed
         self.epoch = 0
 
     def __iter__(self):
         plan = shuffled_plan(
             self.examples.lengths, self.batch_size, seed=self.seed, epoch=self.epoch
         )
-        rng = np.random.default_rng((self.seed, self.epoch, 1))
         self.epoch += 1
-        for batch in iterate_batches(plan, self.examples.ids, self.examples.labels):
-            if self.mlm is not None:
-                batch["input_ids"], batch["labels"] = _masked(batch, self.mlm, rng)
+        yield from iterate_batches(plan, self.examples.ids, self.examples.labels)
+
+
+class MaskedEpochs(Epochs):
+    """The same with words hidden anew in every epoch; the labels are the hidden words.
+
+    Parameters
+    ----------
+    examples, batch_size, seed
+        See `Epochs`.
+    tokenizer : BertTokenizer
+    """
+
+    def __init__(self, examples, batch_size, seed, tokenizer):
+        super().__init__(examples._replace(labels=None), batch_size, seed)
+        self.tokenizer = tokenizer
+
+    def __iter__(self):
+        rng = np.random.default_rng((self.seed, self.epoch, 1))
+        for batch in super().__iter__():
+            batch["input_ids"], batch["labels"] = mask_tokens(
+                batch["input_ids"],
+                rng,
+                mask_id=self.tokenizer.mask_token_id,
+                vocab=len(self.tokenizer),
+                special_ids=self.tokenizer.all_special_ids,
+            )
             yield batch
 
 

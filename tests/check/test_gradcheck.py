@@ -67,7 +67,7 @@ def test_one_wrong_entry_among_many_is_seen():
 
 
 def test_a_cotangent_of_ones_misses_what_a_random_one_sees():
-    """Softmax rows sum to 1, so a sum of outputs has no gradient, and any wrong one times 0 passes."""
+    """Softmax rows sum to 1, so a sum of outputs has no gradient; a wrong one is 0 there too."""
     wrong_ones = {
         "all zero": lambda dp, p: np.zeros_like(p),
         "sign flipped": lambda dp, p: -softmax_backward(dp, p),
@@ -98,7 +98,10 @@ class Outputs(NamedTuple):
 
 
 def tree_forward(x, y):
-    return Outputs(x + y, None, (x * y, {"square": x * x, "none": None}, [float((x * y).sum())])), (x, y)
+    return Outputs(x + y, None, (x * y, {"square": x * x, "none": None}, [float((x * y).sum())])), (
+        x,
+        y,
+    )
 
 
 def tree_backward(d, cache):
@@ -143,7 +146,9 @@ def test_dicts_of_parameters():
     assert found
     assert [row.name for row in found.rows] == ["params[w]", "params[b]", "x"]
     found = gradcheck(forward, lambda dy, c: ({"w": dy.T @ c[1]}, dy @ c[0]["w"]), (params, X))
-    assert [row.ok for row in found.rows] == [True, False, True], "a missing gradient counts as zero"
+    assert [row.ok for row in found.rows] == [True, False, True], (
+        "a missing gradient counts as zero"
+    )
 
 
 def test_keyword_inputs_and_inputs_without_a_gradient():

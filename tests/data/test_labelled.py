@@ -60,7 +60,7 @@ def test_a_file_of_another_kind(tmp_path):
 
 def test_label_names():
     assert label_names(["10", "-1", "9", "9"]) == ["-1", "9", "10"]
-    assert label_names(["1", "01"]) == ["01", "1"]
+    assert label_names(["1", "01", "+1", "001", "0001"]) == ["+1", "0001", "001", "01", "1"]
     assert label_names(["10", "9", "1.5"]) == ["1.5", "10", "9"]
     assert label_names(["10", "²"]) == ["10", "²"]
 

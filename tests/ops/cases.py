@@ -41,8 +41,9 @@ class Case:
     make(rng, z, dtype) gives the inputs ``(args, kwargs)``; wrt says, in the order in which the
     backward returns gradients, which input each belongs to (a position, a keyword, or None where
     the gradient itself is None); forward and backward are the loop forms, ``forward(*args,
-    **kwargs)`` and ``backward(dout, *args, **kwargs)``, the latter where it teaches something. `exact` is False where the gradient is
-    deliberately not the derivative, so that numerical differences do not apply.
+    **kwargs)`` and ``backward(dout, *args, **kwargs)``, the latter where it teaches something.
+    `exact` is False where the gradient is deliberately not the derivative, so that numerical
+    differences do not apply.
     """
 
     op: str
@@ -249,7 +250,9 @@ def _spec_embedding_backward(de, word, position, segment, ids, segments=None, pa
 def _whole(q, k, bias, head_mask):
     """A bias of every score and a mask of every head, as the loops want them."""
     shape = q.shape[:3] + k.shape[2:3]
-    bias = np.zeros(shape, q.dtype) if bias is None else np.broadcast_to(bias, shape).astype(q.dtype)
+    bias = (
+        np.zeros(shape, q.dtype) if bias is None else np.broadcast_to(bias, shape).astype(q.dtype)
+    )
     return bias, np.ones(q.shape[1], q.dtype) if head_mask is None else head_mask
 
 
@@ -379,7 +382,9 @@ def _ce(mode, **options):
 
 
 def _soft(mode, **options):
-    return Case("soft_cross_entropy", mode, _two_logits(**options), (0,), _spec_soft, _spec_soft_backward)
+    return Case(
+        "soft_cross_entropy", mode, _two_logits(**options), (0,), _spec_soft, _spec_soft_backward
+    )
 
 
 def _elementwise_case(op, forward, backward=None):
@@ -405,7 +410,9 @@ CASES = (
     _elementwise_case("relu", spec.relu_forward),
     Case("softmax", "", _scores, (0,), _spec_softmax, _spec_softmax_backward),
     Case("log_softmax", "", _scores, (0,), _spec_log_softmax),
-    Case("dropout", "", _dropout, (0,), _spec_dropout, lambda dy, x, drop: (_spec_dropout(dy, drop),)),
+    Case(
+        "dropout", "", _dropout, (0,), _spec_dropout, lambda dy, x, drop: (_spec_dropout(dy, drop),)
+    ),
     Case("embedding", "", _embedding(None), *_EMBEDDING),
     Case("embedding", "pad", _embedding(0), *_EMBEDDING, exact=False),  # no gradient to its row
     Case("embedding", "other-pad", _embedding(3), *_EMBEDDING, exact=False),

@@ -5,6 +5,8 @@ have one for the ops that its module names in ``OPS``. test_levels.py skips, wit
 for each level that is missing.
 """
 
+from functools import cache
+
 import pytest
 
 from minibert import kernels, ops
@@ -53,6 +55,7 @@ def _names(op):
     return [n for n in (f"{op}_forward", f"{op}_backward") if hasattr(ops, n)] or [op]
 
 
+@cache
 def _functions(level, op):
     if level == "numpy":
         return tuple(getattr(ops, name) for name in _names(op))

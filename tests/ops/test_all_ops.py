@@ -8,8 +8,10 @@ from minibert import ops
 from . import checks
 from .cases import CASES, PRIMES, SQUARE
 
-pytestmark = pytest.mark.quick
-SIZES = pytest.mark.parametrize("z", [PRIMES, SQUARE], ids=["primes", "square"])
+QUICK = pytest.mark.quick
+SIZES = pytest.mark.parametrize(
+    "z", [pytest.param(PRIMES, id="primes", marks=QUICK), pytest.param(SQUARE, id="square")]
+)
 DTYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
@@ -51,11 +53,13 @@ def test_gradient_is_the_derivative(impl, case, z):
     checks.check_gradient(impl(case.op), case, z)
 
 
+@QUICK
 @DTYPES
 def test_dtype_in_is_dtype_out(impl, case, dtype):
     checks.check_dtype(impl(case.op), case, dtype)
 
 
+@QUICK
 def test_nothing_given_is_changed(impl, case):
     checks.check_purity(impl(case.op), case)
 
@@ -69,6 +73,7 @@ def test_strided_inputs_give_the_same_numbers(impl, case):
     checks.check_strided(impl(case.op), case, rtol=impl.rtol or 1e-12)
 
 
+@QUICK
 def test_every_op_with_a_gradient_is_in_the_table():
     missing = {n.removesuffix("_backward") for n in dir(ops) if n.endswith("_backward")}
     missing -= {case.op for case in CASES}

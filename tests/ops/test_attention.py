@@ -33,7 +33,9 @@ def test_a_fully_masked_row_is_uniform_and_finite(impl, dtype):
     q, k, v = _qkv(dtype)
     keep = np.array([[False] * PRIMES.L, [True] * PRIMES.L])
     out, grads = _gradients(impl, q, k, v, padding_bias(keep, dtype))
-    assert_close(out.context[0], np.broadcast_to(v[0].mean(1, keepdims=True), v[0].shape), rtol=1e-6)
+    assert_close(
+        out.context[0], np.broadcast_to(v[0].mean(1, keepdims=True), v[0].shape), rtol=1e-6
+    )
     assert all(np.isfinite(g).all() for g in grads[:3])
 
 
@@ -47,7 +49,10 @@ def test_padded_keys_have_no_influence(impl, dtype):
     hidden_keys = ~keep[:, None, :, None] & np.ones_like(k, bool)
     assert not dk[hidden_keys].any()
     assert not dv[hidden_keys].any()
-    k2, v2 = np.where(hidden_keys, k + 5, k).astype(dtype), np.where(hidden_keys, v - 3, v).astype(dtype)
+    k2, v2 = (
+        np.where(hidden_keys, k + 5, k).astype(dtype),
+        np.where(hidden_keys, v - 3, v).astype(dtype),
+    )
     assert np.array_equal(impl("attention")[0](q, k2, v2, bias)[0].context, out.context)
 
 

@@ -33,7 +33,9 @@ def test_a_longer_array_begins_with_the_shorter_ones_mask():
 
 
 @pytest.mark.parametrize(
-    "other", [Drop(0.5, 2, 3, 4), Drop(0.5, 1, 4, 4), Drop(0.5, 1, 3, 5), Drop(0.5, 3, 1, 4)], ids=str
+    "other",
+    [Drop(0.5, 2, 3, 4), Drop(0.5, 1, 4, 4), Drop(0.5, 1, 3, 5), Drop(0.5, 3, 1, 4)],
+    ids=str,
 )
 def test_masks_of_other_seeds_steps_and_sites_are_independent(other):
     a, b = (keep_mask((N,), drop).astype(float) for drop in (Drop(0.5, 1, 3, 4), other))
@@ -50,7 +52,9 @@ def test_neighbours_within_a_mask_are_independent():
 
 def test_the_hash_is_the_loop_form():
     for drop in (Drop(0.3, 1, 2, 3), Drop(0.1), Drop(0.7, seed=2**63, step=10**6, site=99)):
-        assert np.array_equal(keep_mask((1000,), drop), spec.keep_mask(1000, drop.rate, *drop.keys()))
+        assert np.array_equal(
+            keep_mask((1000,), drop), spec.keep_mask(1000, drop.rate, *drop.keys())
+        )
 
 
 def test_the_keys_come_from_splitmix64():

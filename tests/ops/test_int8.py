@@ -92,7 +92,11 @@ def test_types_and_shapes(impl):
     assert (rows.q.shape, rows.scale.shape, rows.zero.shape) == ((2, 3, 7), (2, 3, 1), (2, 3, 1))
     packed = _function(impl, "quantize_symmetric")(x[0])
     assert isinstance(packed, QTensor)
-    assert (packed.q.dtype, packed.scale.dtype, packed.row_sum.dtype) == (np.int8, np.float32, np.int32)
+    assert (packed.q.dtype, packed.scale.dtype, packed.row_sum.dtype) == (
+        np.int8,
+        np.float32,
+        np.int32,
+    )
     assert packed.shape == (3, 7)
     assert packed.nbytes == 3 * 7 + 3 * 4
     assert np.array_equal(packed.row_sum, packed.q.astype(int).sum(1))
@@ -112,7 +116,9 @@ def test_rounding_is_half_to_even(impl):
 
 
 def test_affine_uses_all_256_codes_and_keeps_zero_exact(impl):
-    x = np.array([[-1.0, 0.0, 3.0], [0.0, 1.0, 2.0], [-2.0, -1.0, 0.0], [5.0, 6.0, 7.0]], np.float32)
+    x = np.array(
+        [[-1.0, 0.0, 3.0], [0.0, 1.0, 2.0], [-2.0, -1.0, 0.0], [5.0, 6.0, 7.0]], np.float32
+    )
     q, scale, zero = _function(impl, "quantize_affine")(x)
     assert q.min(1).tolist() == [-128, -128, -128, 54]
     assert q.max(1).tolist() == [127, 127, 127, 127]
@@ -127,7 +133,10 @@ def test_constant_rows_and_the_ends_of_float32(impl, value):
     x[1] *= -1
     packed = _function(impl, "quantize_symmetric")(x)
     rows = _function(impl, "quantize_affine")(x)
-    for back, scale in ((packed.dequantize(), packed.scale), (rows.scale * (rows.q - rows.zero), rows.scale)):
+    for back, scale in (
+        (packed.dequantize(), packed.scale),
+        (rows.scale * (rows.q - rows.zero), rows.scale),
+    ):
         assert np.isfinite(back).all()
         assert (scale >= np.float32(1.2e-38)).all()
         assert (np.abs(back - x) <= 0.51 * scale.max()).all()

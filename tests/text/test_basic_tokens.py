@@ -19,6 +19,8 @@ pytestmark = pytest.mark.quick
         ("a\x00b\u200bc\ufeffd\ufffde", ["abcde"]),  # controls vanish, they do not split
         ("a\x0bb\x85c", ["abc"]),  # vertical tab and next line are controls to BERT
         ("a\u00a0b\u2003c", ["a", "b", "c"]),
+        ("a\u2028b\u2029c", ["a", "b", "c"]),
+        ("\u0915\u093e", ["\u0915\u093e"]),  # a vowel sign with a width of its own is no accent
         ("天气a好", ["天", "气", "a", "好"]),
         ("かな 한", ["かな", "\u1112\u1161\u11ab"]),
         ("\uf900", ["\u8c48"]),  # a compatibility ideograph, decomposed after it was spaced
@@ -37,6 +39,7 @@ def test_words(text, words):
 
 def test_cased_keeps_case_and_accents():
     assert basic_tokenize("Éa 天B", do_lower_case=False) == ["Éa", "天", "B"]
+    assert basic_tokenize("e\u0301", do_lower_case=False) == ["e\u0301"]
     assert basic_tokenize("Éa", do_lower_case=False, strip_accents=True) == ["Ea"]
     assert basic_tokenize("Éa", strip_accents=False) == ["éa"]
 
@@ -61,6 +64,7 @@ def test_ascii_is_divided_among_the_classes():
         kinds = [is_space(char), is_control(char), is_punctuation(char), char.isalnum()]
         classes[sum(kinds) == 1].append(char)
     assert classes[False] == []
+    assert all(map(is_space, "\u2028\u2029"))
     assert sum(is_punctuation(chr(code)) for code in range(128)) == 32
 
 

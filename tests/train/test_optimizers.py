@@ -110,6 +110,15 @@ def test_blocks_give_the_bits_of_the_formula(dtype, scale):
         assert np.array_equal(optimizer.moments.v["x.weight"], v)
 
 
+def test_bert_adam_scales_before_it_clips():
+    params, grads = random_dicts(2)
+    other = {k: p.copy() for k, p in params.items()}
+    a, b = BertAdam(), BertAdam()
+    a.update(params, grads, 0.1, scale=0.25)
+    b.update(other, {k: 0.25 * g for k, g in grads.items()}, 0.1)
+    assert_same(params, other, 1e-14)
+
+
 def test_formulas_are_pure():
     arrays = [np.random.default_rng(i).random(7) for i in range(4)]
     before = [a.copy() for a in arrays]
@@ -183,6 +192,7 @@ def test_twenty_steps_are_ten_and_ten(make):
     for grads in steps[10:]:
         second.update(again, grads, 0.01)
     assert first.moments.t["a.bias"] == 10  # the loaded one has copies of its own
+    assert not np.shares_memory(first.moments.m["a.bias"], second.moments.m["a.bias"])
     assert_same(params, again)
     assert_same(optimizer.state(), second.state())
 

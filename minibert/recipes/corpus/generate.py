@@ -17,6 +17,7 @@ from minibert.recipes.corpus.english import ENGLISH
 from minibert.recipes.corpus.wording import Language, Wording
 
 LABELS = tuple(ENGLISH.things)
+TOPIC_FIRST = 0.7
 _CHOICE = re.compile(r"\[([^\]]*)\]")
 _SLOT = re.compile(r"\{(\w+)\}")
 
@@ -69,7 +70,7 @@ class Writer:
 
     def frame(self, topic, other):
         """One sentence that tells by word order that the message is about topic, not other."""
-        frames = self.wording.topic_first if self.chance(0.5) else self.wording.topic_second
+        frames = self.wording.topic_first if self.chance(TOPIC_FIRST) else self.wording.topic_second
         return self.fill(self.pick(frames), A=self.thing(topic), B=self.thing(other))
 
     def filler(self):
@@ -84,7 +85,7 @@ class Writer:
         parts = [self.frame(topic, other)]
         if self.chance(0.3):
             fact = self.facts(topic if self.chance(0.5) else other, 1)
-            parts = parts + fact if self.chance(0.5) else fact + parts
+            parts += fact
         return parts
 
     def digest(self, topic, other):

@@ -1,0 +1,93 @@
+"""GELU, alone and behind a linear layer, in one pass over memory.
+
+    (1)  h = x W^T + b,   y = h Phi(h)
+    (1') dh = dy (Phi(h) + h phi(h)),   then linear's dx = dh W, dW = dh^T x, db = sum of dh
+
+Phi and phi share one exponential (see `numba_math.normal`), which the backward computes again
+from h instead of storing it. Behind a linear layer a block of rows gets its product, bias and
+GELU while it is in the cache.
+
+Error against float64: 5e-7 relative norm.
+"""
+
+import math
+
+import numpy as np
+
+from minibert.kernels import pool
+from minibert.kernels.numba_jit import REORDER, jit
+from minibert.kernels.numba_linear import as_rows, weight_gradient
+from minibert.kernels.numba_math import normal
+
+_DENSITY = np.float32(1.0 / math.sqrt(2.0 * math.pi))
+_WORK = 60  # operations an element, in units of a product's
+
+
+def gelu_forward(x):
+    x = np.ascontiguousarray(x)
+    y = np.empty_like(x)
+    x_flat, y_flat = x.reshape(-1), y.reshape(-1)
+    pool.run((lambda at: _gelu(x_flat[at], y_flat[at]), pool.row_blocks(x.size, _WORK)))
+    return y, x
+
+
+def gelu_backward(dy, cache):
+    x = cache
+    dx = np.empty_like(x)
+    dy_flat, x_flat, dx_flat = as_rows(dy).reshape(-1), x.reshape(-1), dx.reshape(-1)
+
+    def block(at):
+        _gelu_gradient(dy_flat[at], x_flat[at], dx_flat[at])
+
+    pool.run((block, pool.row_blocks(x.size, _WORK)))
+    return dx
+
+
+def linear_gelu_forward(x, w, b):
+    rows = as_rows(x)
+    M, O = len(rows), len(w)
+    h, y = np.empty((M, O), np.float32), np.empty((M, O), np.float32)
+
+    def block(at):
+        np.matmul(rows[at], w.T, out=h[at])
+        _bias_gelu(h[at], b, y[at])
+
+    pool.run((block, pool.row_blocks(M, 2 * w.size + _WORK * O)))
+    return y.reshape(*x.shape[:-1], O), (rows, w, h, x.shape)
+
+
+def linear_gelu_backward(dy, cache):
+    rows, w, h, x_shape = cache
+    dy = as_rows(dy)
+    dh, dx = np.empty_like(h), np.empty(rows.shape, np.float32)
+
+    def block(at):
+        _gelu_gradient(dy[at].reshape(-1), h[at].reshape(-1), dh[at].reshape(-1))
+        np.matmul(dh[at], w, out=dx[at])
+
+    pool.run((block, pool.row_blocks(len(rows), 2 * w.size + _WORK * len(w))))
+    return dx.reshape(x_shape), *weight_gradient(dh, rows)
+
+
+@jit(REORDER)
+def _gelu(x, y):
+    for i in range(x.size):
+        cdf, _ = normal(x[i])
+        y[i] = x[i] * cdf  # (1)
+
+
+@jit(REORDER)
+def _bias_gelu(h, b, y):
+    M, O = h.shape
+    for m in range(M):
+        for o in range(O):
+            h[m, o] += b[o]
+            cdf, _ = normal(h[m, o])
+            y[m, o] = h[m, o] * cdf  # (1)
+
+
+@jit(REORDER)
+def _gelu_gradient(dy, x, dx):
+    for i in range(x.size):
+        cdf, e = normal(x[i])
+        dx[i] = dy[i] * (cdf + x[i] * e * _DENSITY)  # (1')

@@ -1,0 +1,86 @@
+"""Bad input is refused with a sentence that names it."""
+
+import numpy as np
+import pytest
+
+from minibert.model import Encoded, Output, bert_backward, bert_forward, encoder_forward
+
+from .small import batch, cotangents, random_params, widths
+
+pytestmark = pytest.mark.quick
+
+CONFIG = widths()
+PARAMS = random_params(CONFIG, "classification")
+IDS, SEGMENTS, KEEP = batch(CONFIG)
+WANT = frozenset({"hidden", "scores"})
+
+
+@pytest.mark.parametrize(("ids", "error", "message"), [
+    (IDS + 23, ValueError, r"ids spans \d+ to \d+, the table has 23: .*vocabulary"),
+    (IDS - 1, ValueError, r"ids spans -1 to \d+, the table has 23"),
+    (IDS * 1.0, TypeError, "ids has dtype float64; indices are integers"),
+    (IDS > 3, TypeError, "ids has dtype bool"),
+    (np.ones((2, 8), int), ValueError, "ids has 8 tokens a row, the model has 7 positions"),
+])
+def test_ids(ids, error, message):
+    with pytest.raises(error, match=message):
+        encoder_forward(PARAMS, CONFIG, ids)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.uint8, np.int64, np.uint64])
+def test_any_integers_are_ids(dtype):
+    a = encoder_forward(PARAMS, CONFIG, IDS.astype(dtype), SEGMENTS.astype(dtype), KEEP)[0]
+    b = encoder_forward(PARAMS, CONFIG, IDS, SEGMENTS, KEEP)[0]
+    assert np.array_equal(a.pooled, b.pooled)
+
+
+@pytest.mark.parametrize(("segments", "error", "message"), [
+    (SEGMENTS + 1, ValueError, "segments spans 1 to 2, the table has 2"),
+    (SEGMENTS - 1, ValueError, "segments spans -1"),
+    (SEGMENTS * 1.0, TypeError, "segments has dtype float64"),
+])
+def test_segments(segments, error, message):
+    with pytest.raises(error, match=message):
+        encoder_forward(PARAMS, CONFIG, IDS, segments)
+
+
+def test_keep_of_zeros_and_ones():
+    a = encoder_forward(PARAMS, CONFIG, IDS, SEGMENTS, KEEP.astype(np.int64))[0]
+    b = encoder_forward(PARAMS, CONFIG, IDS, SEGMENTS, KEEP)[0]
+    assert np.array_equal(a.pooled, b.pooled)
+
+
+def test_unknown_head():
+    with pytest.raises(ValueError, match='head is \'ner\'; it is None, "classification" or "mlm"'):
+        bert_forward(PARAMS, CONFIG, IDS, head="ner")
+
+
+def test_unknown_want():
+    with pytest.raises(ValueError, match=r"want has \['attention'\]; there are"):
+        encoder_forward(PARAMS, CONFIG, IDS, want={"hidden", "attention"})
+
+
+def backward(change, head="classification"):
+    params = random_params(CONFIG, head)
+    out, cache = bert_forward(params, CONFIG, IDS, SEGMENTS, KEEP, head=head, want=WANT)
+    bert_backward(change(cotangents(out)), params, CONFIG, cache)
+
+
+def with_encoded(**changes):
+    return lambda d: d._replace(encoded=d.encoded._replace(**changes))
+
+
+@pytest.mark.parametrize("head", [None, "classification", "mlm"])
+def test_wrong_number_of_hidden_cotangents(head):
+    with pytest.raises(ValueError, match=r"d\.hidden has 2 entries; the model has 3"):
+        backward(with_encoded(hidden=(None, None)), head)
+
+
+def test_wrong_number_of_score_cotangents():
+    with pytest.raises(ValueError, match=r"d\.scores has 3 entries; the model has 2"):
+        backward(with_encoded(scores=(None, None, None)))
+
+
+def test_logits_of_a_model_without_head():
+    with pytest.raises(ValueError, match=r"d\.logits was given, but the forward ran with head=Non"):
+        backward(lambda d: Output(Encoded((), (), None), np.ones((2, 3))), head=None)

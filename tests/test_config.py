@@ -1,0 +1,138 @@
+import json
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from minibert.config import PRESETS, BertConfig, LayerSize, preset, with_layers
+
+pytestmark = pytest.mark.quick
+
+PRUNED = (LayerSize(3, 7, 11), LayerSize(2, 5, 19))
+
+
+def small(**changes):
+    return BertConfig.uniform(
+        **dict(vocab=17, hidden=14, n_layers=3, heads=2, ffn=11) | changes
+    )
+
+
+def test_uniform():
+    config = small()
+    assert config.layers == (LayerSize(heads=2, head_size=7, ffn=11),) * 3
+    assert config.n_layers == 3
+    assert config.is_uniform
+
+
+@pytest.mark.parametrize("layers", [
+    PRUNED,
+    (LayerSize(2, 7, 11), LayerSize(2, 7, 13)),  # another ffn
+    (LayerSize(1, 7, 11),) * 2,  # all alike, but a head was removed from each
+])
+def test_pruned_is_not_uniform(layers):
+    config = with_layers(small(), layers)
+    assert config.layers == layers
+    assert not config.is_uniform
+    assert replace(config, layers=small().layers) == small()
+
+
+def test_presets():
+    shapes = {
+        name: (c.n_layers, c.hidden, c.layers[0].heads, c.layers[0].head_size, c.layers[0].ffn)
+        for name, c in ((name, preset(name)) for name in PRESETS)
+    }
+    assert shapes == {
+        "bert-base": (12, 768, 12, 64, 3072),
+        "tinybert-4l-312": (4, 312, 12, 26, 1200),
+        "tinybert-6l-768": (6, 768, 12, 64, 3072),
+    }
+    config = preset("bert-base")
+    assert (config.vocab, config.positions, config.segments) == (30522, 512, 2)
+    assert (config.eps, config.dropout, config.attention_dropout) == (1e-12, 0.1, 0.1)
+
+
+def test_preset_with_changes():
+    config = preset("tinybert-4l-312", vocab=100, n_layers=2, classes=5, pooler="tinybert")
+    assert (config.vocab, config.n_layers, config.classes, config.pooler) == (100, 2, 5, "tinybert")
+    assert preset("tinybert-4l-312").vocab == 30522, "the preset itself was changed"
+
+
+@pytest.mark.parametrize("config", [
+    small(classes=3, labels=("b", "a", "军事")),
+    small(classes=12, labels=tuple(f"class {i}" for i in range(12))),  # "10" sorts before "2"
+    small(positions=9, segments=1, eps=1e-5, dropout=0.0, attention_dropout=0.3, init_std=0.5,
+          pad_id=4, pooler="tinybert", labels=("no", "yes")),
+    with_layers(small(labels=("no", "yes")), PRUNED),
+], ids=["labels", "12 labels", "every field", "pruned"])
+def test_json_and_back(config):
+    assert BertConfig.from_dict(json.loads(config.to_json())) == config
+
+
+def test_json_is_hugging_faces():
+    values = json.loads(small(classes=3).to_json())
+    expected = {
+        "model_type": "bert", "vocab_size": 17, "hidden_size": 14, "num_hidden_layers": 3,
+        "num_attention_heads": 2, "intermediate_size": 11, "max_position_embeddings": 512,
+        "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "gelu", "pad_token_id": 0,
+        "id2label": {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"},
+        "label2id": {"LABEL_0": 0, "LABEL_1": 1, "LABEL_2": 2},
+    }
+    assert {key: values[key] for key in expected} == expected
+    assert "layer_sizes" not in values
+
+
+def test_unknown_keys_are_ignored_and_missing_ones_have_defaults():
+    needed = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+              "intermediate_size")
+    values = {key: small().to_dict()[key] for key in needed}
+    config = BertConfig.from_dict(values | {"transformers_version": "4.2", "use_cache": True})
+    assert config.layers == small().layers
+    assert (config.classes, config.positions, config.pooler) == (2, 512, "hf")
+
+
+@pytest.mark.parametrize("key", ["vocab_size", "hidden_size", "num_hidden_layers"])
+def test_missing_key(key):
+    values = small().to_dict()
+    del values[key]
+    with pytest.raises(ValueError, match=key):
+        BertConfig.from_dict(values)
+
+
+def test_other_activation():
+    with pytest.raises(ValueError, match="gelu_new"):
+        BertConfig.from_dict(small().to_dict() | {"hidden_act": "gelu_new"})
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"heads": 3}, "hidden=14 does not divide into heads=3"),
+    ({"n_layers": 0}, "layers is empty"),
+    ({"hidden": 0}, "is 0; it is a whole number of at least 1"),
+    ({"vocab": 17.0}, r"vocab is 17\.0"),
+    ({"ffn": True}, "ffn is True"),
+    ({"heads": -2}, "heads is -2"),
+    ({"heads": 0}, "heads is 0"),
+    ({"classes": 0}, "classes is 0"),
+    ({"dropout": 1.0}, r"dropout is 1\.0"),
+    ({"attention_dropout": -0.1}, r"attention_dropout is -0\.1"),
+    ({"pooler": "mean"}, "pooler is 'mean'"),
+    ({"classes": 3, "labels": ("a", "b")}, "labels has 2 names for classes=3"),
+])
+def test_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        small(**changes)
+
+
+def test_unknown_preset_names_the_known_ones():
+    with pytest.raises(ValueError, match="tinybert-4l-312"):
+        preset("tinybert-4")
+
+
+def test_configs_are_values():
+    assert small() == small()
+    assert len({small(), small(), small(classes=3)}) == 2
+    with pytest.raises(FrozenInstanceError):
+        small().vocab = 3
+
+
+def test_label_names():
+    assert small(classes=3).label_names() == ("LABEL_0", "LABEL_1", "LABEL_2")
+    assert small(labels=("no", "yes")).label_names() == ("no", "yes")
