@@ -6,6 +6,15 @@ from dataclasses import dataclass, field, replace
 __all__ = ["PRESETS", "BertConfig", "LayerSize", "preset"]
 
 
+# What else config.json may say about the mathematics, and the one thing that is computed here.
+SUPPORTED = {
+    "hidden_act": "gelu",
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+    "add_cross_attention": False,
+}
+
+
 @dataclass(frozen=True)
 class LayerSize:
     """The inner sizes of one Transformer layer; pruning may leave layers of different sizes.
@@ -79,13 +88,19 @@ class BertConfig:
     labels: tuple[str, ...] = field(default=())
 
     def __post_init__(self):
+        object.__setattr__(self, "layers", tuple(self.layers))
+        object.__setattr__(self, "labels", tuple(self.labels))
         for name in ("vocab", "hidden", "positions", "segments", "classes"):
             _check_positive(name, getattr(self, name))
+        if not isinstance(self.pad_id, int) or not 0 <= self.pad_id < self.vocab:
+            raise ValueError(f"pad_id is {self.pad_id!r}; it is a word, 0 to {self.vocab - 1}")
+        if not self.eps > 0.0:
+            raise ValueError(f"eps is {self.eps!r}; it is a small number above 0, such as 1e-12")
         for name in ("dropout", "attention_dropout"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; a rate lies in [0, 1)")
-        if not self.layers:
-            raise ValueError("layers is empty; a model has at least one LayerSize")
+        if not self.layers or not all(isinstance(size, LayerSize) for size in self.layers):
+            raise ValueError(f"layers is {self.layers!r}; wanted one or more LayerSize")
         if self.pooler not in ("hf", "tinybert"):
             raise ValueError(f'pooler is {self.pooler!r}; it is "hf" or "tinybert"')
         if self.labels and len(self.labels) != self.classes:
@@ -94,9 +109,7 @@ class BertConfig:
     @classmethod
     def uniform(cls, *, vocab, hidden, n_layers, heads, ffn, **others):
         """A config whose layers are all alike, with heads of size hidden / heads."""
-        _check_positive("heads", heads)
-        if hidden % heads:
-            raise ValueError(f"hidden={hidden} does not divide into heads={heads} equal heads")
+        _check_heads(hidden, heads)
         return cls(vocab, hidden, (LayerSize(heads, hidden // heads, ffn),) * n_layers, **others)
 
     @property
@@ -151,13 +164,17 @@ class BertConfig:
                 layers = tuple(LayerSize(*size) for size in values["layer_sizes"])
             else:
                 heads, n_layers = values["num_attention_heads"], values["num_hidden_layers"]
+                _check_heads(hidden, heads)
                 size = LayerSize(heads, hidden // heads, values["intermediate_size"])
                 layers = (size,) * n_layers
         except KeyError as missing:
             raise ValueError(f"config.json has no {missing}; is it a BERT's?") from None
-        if values.get("hidden_act", "gelu") != "gelu":
-            raise ValueError(f'hidden_act is {values["hidden_act"]!r}; only "gelu" is supported')
+        for key, only in SUPPORTED.items():
+            if values.get(key, only) != only:
+                raise ValueError(f"{key} is {values[key]!r}; only {only!r} is supported")
         id2label = values.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
+        labels = tuple(id2label[key] for key in sorted(id2label, key=int))
+        unnamed = labels == tuple(f"LABEL_{i}" for i in range(len(labels)))
         return cls(
             vocab,
             hidden,
@@ -171,7 +188,7 @@ class BertConfig:
             init_std=values.get("initializer_range", 0.02),
             pad_id=values.get("pad_token_id") or 0,
             pooler=values.get("pooler", "hf"),
-            labels=tuple(id2label[key] for key in sorted(id2label, key=int)),
+            labels=() if unnamed else labels,
         )
 
     def to_json(self):
@@ -181,6 +198,12 @@ class BertConfig:
     def label_names(self):
         """The C label names; LABEL_0 ... where none were given."""
         return self.labels or tuple(f"LABEL_{i}" for i in range(self.classes))
+
+
+def _check_heads(hidden, heads):
+    _check_positive("heads", heads)
+    if hidden % heads:
+        raise ValueError(f"hidden={hidden} does not divide into heads={heads} equal heads")
 
 
 def _check_positive(name, value):

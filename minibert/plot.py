@@ -88,7 +88,7 @@ def loss_curves(histories):
     names = dict.fromkeys(name for some in parts.values() for name in some)
     color = {name: COLORS[i % len(COLORS)] for i, name in enumerate(names)}
     columns = min(len(histories), 3)
-    figure, axes = _grid(len(histories), columns, (8 / columns, 2.4))
+    figure, axes = _grid(len(histories), columns, (min(8 / columns, 5), 2.4))
     for ax, (stage, rows) in zip(axes, histories.items(), strict=True):
         step = np.array([row["step"] for row in rows])
         drawn = []
@@ -196,7 +196,7 @@ def _token_labels(tokens, panel):
 
 def _head_grid(heads):
     """Rows and columns for so many small maps, three a row at most."""
-    columns = min(3, math.ceil(math.sqrt(heads)))
+    columns = 2 if heads == 4 else min(3, heads)
     return math.ceil(heads / columns), columns
 
 

@@ -158,7 +158,7 @@ def compare(got, expected, *, name="array", rtol=1e-9, floor=TINY, axes=None):
     lines = [f"{name}: DIFFERS, relative error {error:.1e} > {rtol:.0e}"]
     lines += [f"  {apart.sum()} of {apart.size} entries differ"]
     lines += [
-        f"  worst at {_index(worst, axes)}: got {float(got[worst]):.9g}, expected "
+        f"  worst{_index(worst, axes)}: got {float(got[worst]):.9g}, expected "
         f"{float(expected[worst]):.9g}, difference {float(got[worst]) - float(expected[worst]):.0e}"
     ]
     lines += [f"  {count} in {what}" for what, count in _not_finite(got).items() if count]
@@ -203,13 +203,15 @@ def _not_finite(x):
 
 
 def _index(index, axes):
-    """[1, 2] or, with axis names, [B=1, L=2]."""
+    """Say " at [1, 2]" or, with axis names, " at [B=1, L=2]"; nothing for a single number."""
+    if not index:
+        return ""
     names = (
         [f"{a}=" for a in axes]
         if axes is not None and len(axes) == len(index)
         else [""] * len(index)
     )
-    return "[" + ", ".join(f"{a}{int(i)}" for a, i in zip(names, index, strict=True)) + "]"
+    return " at [" + ", ".join(f"{a}{int(i)}" for a, i in zip(names, index, strict=True)) + "]"
 
 
 def _shape_hint(got, expected):

@@ -77,6 +77,11 @@ def tinybert_loss(student, teacher, keep, proj, spec):
         The layer map does not fit the models, or the numbers of heads differ.
     """
     M, N = len(student.hidden) - 1, len(teacher.hidden) - 1
+    if not M or not N or (spec.attention and not (student.scores and teacher.scores)):
+        raise ValueError(
+            'the losses need all hidden states and scores: run encoder_forward with '
+            'want={"hidden", "scores"} on both sides'
+        )
     if len(spec.layer_map) != M or not all(1 <= g <= N for g in spec.layer_map):
         raise ValueError(
             f"layer_map is {spec.layer_map}; it names one teacher layer (1 to {N}) for each of "

@@ -2,7 +2,7 @@
 
 Importing this module fails where the C extension was not built, and says why. Which instruction-set
 level runs is chosen once, by what the CPU has; MINIBERT_INT8_LEVEL or `use_level` force another.
-The C runs in the calling thread and without the interpreter lock, so a thread pool may split rows.
+The C is single-threaded and does not hold the interpreter lock; `pool` splits the rows.
 """
 
 import math
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minibert.kernels import pool
 from minibert.ops.packed import QRows, QTensor
 
 try:
@@ -23,6 +24,9 @@ except ImportError as error:
 # The largest sums of K products that int32 holds, for any int8: K * 128 * 128 and K * 255 * 128.
 MATMUL_INPUTS = 131_071
 LINEAR_INPUTS = 65_793
+
+# What an input costs, for `pool.even_blocks`: one that is quantized, and one of a product.
+_QUANTIZE, _MULTIPLY = 300, 2
 
 
 def levels():
@@ -104,9 +108,14 @@ def int8_matmul(qx, qw):
     """
     qx, qw = _int8("qx", qx), _int8("qw", qw)
     M, N, K = _sizes("qx", qx, "qw", qw, MATMUL_INPUTS)
-    acc = np.empty((*qx.shape[:-1], N), np.int32)
-    lib.minibert_int8_matmul(_level, _read(qx), _read(qw), _write(acc), M, N, K)
-    return acc
+    x, acc = qx.reshape(M, K), np.empty((M, N), np.int32)
+
+    def block(at):
+        rows = at.stop - at.start
+        lib.minibert_int8_matmul(_level, _read(x[at]), _read(qw), _write(acc[at]), rows, N, K)
+
+    _run(block, M, _MULTIPLY * N * K)
+    return acc.reshape(*qx.shape[:-1], N)
 
 
 def quantize_affine(x):
@@ -132,16 +141,21 @@ def quantize_affine(x):
         raise TypeError(f"x is {x.dtype}, expected floats")
     if x.ndim == 0 or x.shape[-1] == 0:
         raise ValueError(f"x has shape {x.shape}, expected (..., inputs) with at least one input")
-    x = np.ascontiguousarray(x, np.float32)
-    rows, K = x.shape[:-1], x.shape[-1]
-    q, scale = np.empty(x.shape, np.int8), np.empty((*rows, 1), np.float32)
-    zero = np.empty((*rows, 1), np.int32)
-    M = zero.size
-    done = lib.minibert_quantize_affine(_read(x), *map(_write, (q, scale, zero)), M, K)
-    if done < M:
-        where = tuple(map(int, np.unravel_index(done, rows)))
-        raise ValueError(f"x has a NaN, an infinity or too wide a range for int8 in row {where}")
-    return QRows(q, scale, zero)
+    rows = x.shape[:-1]
+    M, K = math.prod(rows), x.shape[-1]
+    x = np.ascontiguousarray(x, np.float32).reshape(M, K)
+    q, scale, zero = np.empty((M, K), np.int8), np.empty(M, np.float32), np.empty(M, np.int32)
+
+    def block(at):
+        size = at.stop - at.start
+        out = map(_write, (q[at], scale[at], zero[at]))
+        done = lib.minibert_quantize_affine(_read(x[at]), *out, size, K)
+        if done < size:
+            where = tuple(map(int, np.unravel_index(at.start + done, rows)))
+            raise ValueError(f"x has a NaN, an infinity or too wide a range in row {where}")
+
+    _run(block, M, _QUANTIZE * K)
+    return QRows(q.reshape(*rows, K), scale.reshape(*rows, 1), zero.reshape(*rows, 1))
 
 
 def int8_linear_forward(x, w, b):
@@ -170,13 +184,28 @@ def int8_linear_forward(x, w, b):
     w_scale = _vector("w.scale", w.scale, np.float32, N)
     row_sum = _vector("w.row_sum", w.row_sum, np.int32, N)
     b = _vector("b", b, np.float32, N)
-    y = np.empty((*qx.shape[:-1], N), np.float32)
-    read = map(_read, (qx, scale, zero, qw, w_scale, row_sum, b))
-    lib.minibert_int8_linear(_level, *read, _write(y), M, N, K)
-    return y, None
+    q, y = qx.reshape(M, K), np.empty((M, N), np.float32)
+    weight = [_read(array) for array in (qw, w_scale, row_sum, b)]
+
+    def block(at):
+        row = map(_read, (q[at], scale[at], zero[at]))
+        lib.minibert_int8_linear(_level, *row, *weight, _write(y[at]), at.stop - at.start, N, K)
+
+    _run(block, M, _MULTIPLY * N * K)
+    return y.reshape(*qx.shape[:-1], N), None
 
 
-KERNELS = {f.__name__: f for f in (int8_matmul, quantize_affine, int8_linear_forward)}
+KERNELS = {"quantize_affine": quantize_affine}
+# The scalar level is there to be read and tested: BLAS, in the other kernels, is faster. It serves
+# where it is asked for.
+if level() != "scalar" or os.environ.get("MINIBERT_INT8_LEVEL"):
+    KERNELS |= {"int8_matmul": int8_matmul, "int8_linear_forward": int8_linear_forward}
+
+
+def _run(block, M, work):
+    if M:
+        pool.run((block, pool.row_blocks(M, work)))
+
 
 _POINTER = {
     np.dtype(np.int8): "int8_t[]",
@@ -201,7 +230,7 @@ def _int8(name, array):
 
 
 def _vector(name, array, dtype, size):
-    array = np.ascontiguousarray(array, dtype)
+    array = np.ascontiguousarray(array, dtype).ravel()
     if array.size != size:
         raise ValueError(f"{name} has {array.size} entries, expected {size}")
     return array

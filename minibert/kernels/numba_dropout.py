@@ -14,7 +14,7 @@ from minibert.kernels.numba_math import keeps
 
 F32, U32 = np.float32, np.uint32
 NO_DROPOUT = U32(0), U32(0), U32(0), F32(1.0)  # every hash is at least the threshold 0
-_WORK = 30  # operations an element, in units of a product's
+_WORK = 60  # operations an element, see `pool.even_blocks`
 
 
 def mask_numbers(drop):

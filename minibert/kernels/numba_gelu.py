@@ -20,7 +20,7 @@ from minibert.kernels.numba_linear import as_rows, weight_gradient
 from minibert.kernels.numba_math import normal
 
 _DENSITY = np.float32(1.0 / math.sqrt(2.0 * math.pi))
-_WORK = 60  # operations an element, in units of a product's
+_WORK = 130  # operations an element, see `pool.even_blocks`
 
 
 def gelu_forward(x):

@@ -20,7 +20,7 @@ from minibert.ops.int8 import quantize_affine as formula
 
 F32, I32, I8 = np.float32, np.int32, np.int8
 CHUNK = 1024
-_WORK = 60  # operations an element, in units of a product's
+_WORK = 100  # operations an element, see `pool.even_blocks`
 _TINY = F32(TINY)
 
 

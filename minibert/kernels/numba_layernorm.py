@@ -25,7 +25,7 @@ from minibert.kernels.numba_linear import as_rows, weight_gradient
 from minibert.kernels.numba_math import keeps
 
 F32, U32 = np.float32, np.uint32
-_WORK = 40  # operations an element, in units of a product's
+_WORK = 140  # operations an element, see `pool.even_blocks`
 
 
 def layernorm_forward(x, gamma, beta, eps=1e-12):

@@ -42,6 +42,7 @@ _E = tuple(
 )  # fmt: skip
 _Q = tuple(F32(c) for c in COEFFICIENTS_32)
 _SQRT_HALF = F32(math.sqrt(0.5))
+LOWEST_KEY = I32(-(2**31))  # below `ordered` of every float
 _ZERO, _HALF, _ONE = F32(0.0), F32(0.5), F32(1.0)
 
 
@@ -93,16 +94,17 @@ def keeps(n, k0, k1, threshold):
 
 
 @jit(EXACT)
-def row_max(row):
-    """The largest number of a contiguous float32 row.
+def ordered(x):
+    """A float32 as an int32 with the same order, by which a loop may look for the largest.
 
-    The compiler may not reorder float comparisons, because of NaN. As integers, with the other
-    bits of negative numbers turned around, floats compare the same, and integers may be compared
-    in any order.
+    The compiler must not reorder comparisons of floats, because of NaN; those of integers it may.
+    The bits of floats compare like integers, once those of negative numbers are turned around.
     """
-    bits = row.view(I32)
-    largest = I32(-0x80000000)
-    for j in range(bits.size):
-        key = I32(bits[j] ^ ((bits[j] >> 31) & 0x7FFFFFFF))
-        largest = max(largest, key)
-    return I32(largest ^ ((largest >> 31) & 0x7FFFFFFF)).view(F32)
+    bits = F32(x).view(I32)
+    return I32(bits ^ ((bits >> 31) & 0x7FFFFFFF))
+
+
+@jit(EXACT)
+def unordered(key):
+    """The float32 of `ordered`."""
+    return I32(key ^ ((key >> 31) & 0x7FFFFFFF)).view(F32)

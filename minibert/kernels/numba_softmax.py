@@ -21,11 +21,11 @@ import numpy as np
 from minibert.kernels import pool
 from minibert.kernels.numba_jit import REORDER, jit
 from minibert.kernels.numba_linear import as_rows
-from minibert.kernels.numba_math import exp_nonpositive, row_max
+from minibert.kernels.numba_math import LOWEST_KEY, exp_nonpositive, ordered, unordered
 from minibert.ops.cross_entropy import softmax_cross_entropy_forward as formula
 
 F32 = np.float32
-_WORK = 50  # operations an element, in units of a product's
+_WORK = 100  # operations an element, see `pool.even_blocks`
 
 
 def softmax_forward(s):
@@ -77,7 +77,10 @@ def softmax_cross_entropy_backward(dloss, cache):
 @jit(REORDER)
 def _softmax(s, p):
     for m in range(len(s)):
-        largest = row_max(s[m])
+        key = LOWEST_KEY
+        for j in range(s.shape[1]):
+            key = max(key, ordered(s[m, j]))
+        largest = unordered(key)
         total = F32(0)
         for j in range(s.shape[1]):
             p[m, j] = exp_nonpositive(s[m, j] - largest)
@@ -104,7 +107,10 @@ def _cross_entropy(z, y, smoothing, losses, lse):
         losses[m] = lse[m] = 0
         if y[m] < 0:
             continue
-        largest = row_max(z[m])
+        key = LOWEST_KEY
+        for c in range(C):
+            key = max(key, ordered(z[m, c]))
+        largest = unordered(key)
         total, sum_z = F32(0), F32(0)
         for c in range(C):
             total += exp_nonpositive(z[m, c] - largest)
@@ -123,7 +129,8 @@ def _cross_entropy_gradient(scale, z, y, smoothing, lse, dz):
     C = z.shape[1]
     for m in range(len(z)):
         if y[m] < 0:
-            dz[m] = 0
+            for c in range(C):
+                dz[m, c] = 0
             continue
         for c in range(C):
             dz[m, c] = scale * (exp_nonpositive(z[m, c] - lse[m]) - smoothing / F32(C))

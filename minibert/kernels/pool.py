@@ -21,7 +21,7 @@ import threading
 
 from threadpoolctl import ThreadpoolController
 
-BLOCK_WORK = 16_000_000  # operations in a block: about 0.15 ms, ten times what a hand-over costs
+BLOCK_WORK = 32_000_000  # operations of a block: about 0.3 ms, ten times what a hand-over costs
 
 _state = {"size": None, "pool": None}
 
@@ -66,10 +66,32 @@ def blocks(n, size):
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
+def even_blocks(n, work, step=1):
+    """Blocks that take about BLOCK_WORK operations each.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows, or of whatever is cut.
+    work : int
+        Operations that one of them takes, in units of 0.01 ns: a matrix product's.
+    step : int
+        The sizes are multiples of it.
+
+    Returns
+    -------
+    list of slice
+        One, or an even number, of nearly equal size.
+    """
+    count = n * work // BLOCK_WORK + 1
+    count += count > 1 and count % 2
+    rows = -(-n // count)
+    return blocks(n, -(-rows // step) * step)
+
+
 def row_blocks(n, work):
-    """Blocks of n rows that each take this many operations; of equal size, 16 rows at least."""
-    rows = max(16, BLOCK_WORK // max(work, 1) // 16 * 16)
-    return blocks(n, rows)
+    """`even_blocks` of rows for BLAS, which likes multiples of 16."""
+    return even_blocks(n, work, 16)
 
 
 def threads():

@@ -8,8 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minibert.model.encoder import SITES_PER_LAYER, Encoded, encoder_backward, encoder_forward
+from minibert.model.encoder import (
+    SITES_PER_LAYER,
+    Encoded,
+    check_batch,
+    encoder_backward,
+    encoder_forward,
+)
 from minibert.model.heads import (
+    CLASSIFIER,
+    DECODER_BIAS,
     classification_backward,
     classification_forward,
     mlm_backward,
@@ -17,6 +25,9 @@ from minibert.model.heads import (
 )
 from minibert.model.linear import FLOAT
 from minibert.model.params import add_grads
+
+
+HEAD_NAMES = {"classification": f"{CLASSIFIER}.weight", "mlm": DECODER_BIAS}
 
 
 class Output(NamedTuple):
@@ -46,6 +57,12 @@ def bert_forward(
     Output
     cache : list
     """
+    if head in HEAD_NAMES and HEAD_NAMES[head] not in params:
+        raise ValueError(
+            f"params has no {HEAD_NAMES[head]!r}, which head={head!r} needs: make it with "
+            f"init_params(config, head={head!r})"
+        )
+    ids, segments, keep = check_batch(ids, segments, keep)
     encoded, cache = encoder_forward(
         params, config, ids, segments, keep, want=want, drop=drop, linear=linear
     )
@@ -58,6 +75,8 @@ def bert_forward(
             drop=drop and drop.at(site, config.dropout), linear=linear,
         )  # (B,C)
     elif head == "mlm":
+        if at is not None and (at.dtype != bool or at.shape != ids.shape):
+            raise ValueError(f"at is {at.dtype} {at.shape}; wanted bool {ids.shape}")
         x = encoded.hidden[-1] if at is None else encoded.hidden[-1][at]  # (B,L,D) or (P,D)
         logits, c_head = mlm_forward(params, config, x, linear=linear)  # (...,V)
     else:

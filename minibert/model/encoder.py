@@ -55,8 +55,9 @@ def encoder_forward(
     cache : list
         `encoder_backward` consumes it.
     """
-    if unknown := set(want) - WANTED:
-        raise ValueError(f"want has {sorted(unknown)}; there are {sorted(WANTED)}")
+    ids, segments, keep = check_batch(ids, segments, keep)
+    if isinstance(want, str) or set(want) - WANTED:
+        raise ValueError(f"want is {want!r}; it is a set of {sorted(WANTED)}")
     drop = drop and drop.at(0, config.dropout)
     tables = [params[f"{EMBEDDINGS}{table}.weight"] for table in TABLES]
     e, c_embedding = F.embedding_forward(*tables, ids, segments, config.pad_id)  # (B,L,D)
@@ -120,7 +121,9 @@ def encoder_backward(d, params, config, cache, *, linear=FLOAT):
     if not cache:
         raise RuntimeError("this cache was consumed by an earlier backward: run forward again")
     N = config.n_layers
-    dhidden = _entries("hidden", d.hidden, N + 1)
+    # Where hidden states were not wanted there is one, the last.
+    alone = len(d.hidden) == 1
+    dhidden = (None,) * N + tuple(d.hidden) if alone else _entries("hidden", d.hidden, N + 1)
     dscores = _entries("scores", d.scores, N)
     grads = {}
 
@@ -152,12 +155,30 @@ def encoder_backward(d, params, config, cache, *, linear=FLOAT):
     return grads
 
 
+def check_batch(ids, segments, keep):
+    """The three as arrays (B,L), keep as bool; a ValueError names the one that is not."""
+    ids = np.asarray(ids)
+    if ids.ndim != 2 or 0 in ids.shape:
+        raise ValueError(f"ids has shape {ids.shape}; wanted (B,L), at least one token of one text")
+    segments = None if segments is None else np.asarray(segments)
+    if keep is not None:
+        keep = np.asarray(keep)
+        if keep.shape != ids.shape:
+            raise ValueError(f"keep has shape {keep.shape}, ids {ids.shape}; make them equal")
+        if keep.dtype != bool:
+            if not np.isin(keep, (0, 1)).all():
+                raise ValueError(
+                    "keep holds other numbers than 0 and 1; it is True where there is a token, "
+                    "and is not added to the scores"
+                )
+            keep = keep.astype(bool)
+    return ids, segments, keep
+
+
 def _entries(name, cotangents, n):
-    """A tuple of n cotangents; one alone is that of the last."""
+    """A tuple of n cotangents, which may be None."""
     if not cotangents:
         return (None,) * n
-    if len(cotangents) == 1:
-        return (None,) * (n - 1) + tuple(cotangents)
     if len(cotangents) != n:
         raise ValueError(f"d.{name} has {len(cotangents)} entries; the model has {n}")
     return cotangents

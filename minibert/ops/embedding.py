@@ -47,6 +47,8 @@ def embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
             "truncate the text"
         )
     segments = np.zeros_like(ids) if segments is None else segments
+    if segments.shape != ids.shape:
+        raise ValueError(f"segments is {segments.shape}, ids {ids.shape}: one segment for each id")
     _check_ids("ids", ids, word.shape[0], "does the vocabulary belong to this model?")
     _check_ids("segments", segments, segment.shape[0], "segment ids are 0 and 1 in BERT")
     places = np.arange(L)

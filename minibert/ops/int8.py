@@ -14,7 +14,7 @@ rint rounds ties to even. The product of two such matrices is exact in int32; ze
     (4)  acc = q_x q_w^T
     (5)  y = s_x s_w (acc - zero * row_sum) + b,      row_sum = sum over inputs of q_w
 
-int32 cannot overflow below 133,144 inputs. Rounding has no gradient that is worth anything;
+int32 holds the sum (4) of up to 131,071 inputs, and the difference in (5) of up to 65,793. Rounding has no gradient that is worth anything;
 training uses straight-through surrogates, which are not here.
 """
 
@@ -23,7 +23,8 @@ import numpy as np
 from minibert.ops.packed import QRows, QTensor
 
 TINY = 1.2e-38  # guards the division by a scale of zero; about the smallest normal float32
-MAX_INPUTS = 133_144
+MAX_INPUTS = 131_071  # 128 * 128 * MAX_INPUTS < 2^31
+MAX_LINEAR_INPUTS = 65_793  # 255 * 128 * MAX_LINEAR_INPUTS < 2^31
 
 
 def quantize_symmetric(w):
@@ -69,13 +70,16 @@ def quantize_affine(x):
     Raises
     ------
     ValueError
-        x has a NaN or an infinity.
+        x has a NaN or an infinity, or a row whose range float32 cannot hold.
     """
     x = np.asarray(x, np.float32)
     _check_finite("x", x)
     lo = np.minimum(x.min(-1, keepdims=True), 0)  # (...,1)  (2)
     hi = np.maximum(x.max(-1, keepdims=True), 0)  # (...,1)  (2)
-    scale = np.maximum((hi - lo) / np.float32(255), np.float32(TINY))  # (...,1)  (2)
+    with np.errstate(over="ignore"):  # answered below
+        scale = np.maximum((hi - lo) / np.float32(255), np.float32(TINY))  # (...,1)  (2)
+    if not np.isfinite(scale).all():
+        raise ValueError("x has a row whose range, highest minus lowest, float32 cannot hold")
     zero = np.rint(np.float32(-128) - lo / scale)  # (...,1)  (2)
     q = np.clip(np.rint(x / scale) + zero, -128, 127).astype(np.int8)  # (...,in)  (3)
     return QRows(q, scale, zero.astype(np.int32))
@@ -114,6 +118,8 @@ def int8_linear_forward(x, w, b):
     cache
         None: there is no gradient through int8.
     """
+    if w.shape[1] > MAX_LINEAR_INPUTS:
+        raise ValueError(f"{w.shape[1]} inputs may overflow int32; {MAX_LINEAR_INPUTS} cannot")
     x = x if isinstance(x, QRows) else quantize_affine(x)
     acc = int8_matmul(x.q, w.q) - x.zero * w.row_sum  # (...,out) int32  (4)
     y = acc.astype(np.float32) * x.scale * w.scale + b  # (...,out)  (5)

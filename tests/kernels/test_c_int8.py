@@ -216,6 +216,27 @@ def test_levels():
     assert c_int8.lib.minibert_int8_matmul(99, *[c_int8.ffi.NULL] * 3, 1, 1, 1) == -1
 
 
+def test_what_is_offered_to_auto():
+    """Without vector instructions BLAS is faster, and C gives way unless it is asked for."""
+    code = "from minibert.kernels import c_int8; print('int8_matmul' in c_int8.KERNELS)"
+    environment = os.environ | {"MINIBERT_INT8_LEVEL": "scalar"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True\n"
+    assert "quantize_affine" in c_int8.KERNELS
+
+
+def test_rows_split_over_threads():
+    """Enough rows for several blocks of the pool, and a bad one found in a later block."""
+    rng = np.random.default_rng(6)
+    x, w = rng.normal(size=(2, 1009, 61)).astype(np.float32), rng.normal(size=(307, 61))
+    check_linear(x, w, np.ones(307, np.float32))
+    x[1, 1000, 60] = np.nan
+    with pytest.raises(ValueError, match=r"row \(1, 1000\)"):
+        c_int8.quantize_affine(x)
+
+
 def test_level_from_the_environment():
     code = "from minibert.kernels import c_int8; print(c_int8.level())"
     for name, words in [("scalar", "scalar"), ("", c_int8.level()), ("mmx", "not one of")]:

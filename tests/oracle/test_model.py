@@ -131,18 +131,21 @@ def test_every_gradient_in_float64(head, changes, some, shape, dropped):
 
 
 @FORMS
-@pytest.mark.usefixtures("_level")
-def test_every_gradient_in_float32(head, changes, some):
-    config = widths(**changes)
-    check_everything(config, head, at=places(config, some), dtype=np.float32)
-
-
 @pytest.mark.parametrize("dropped", [False, True], ids=["", "dropout"])
 @pytest.mark.usefixtures("_level")
-def test_gradients_of_head_masks(dropped):
+def test_every_gradient_in_float32(head, changes, some, dropped):
+    config = widths(**changes)
+    masks = dropout_masks(config) if dropped else None
+    check_everything(config, head, at=places(config, some), masks=masks, dtype=np.float32)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dropped", [False, True], ids=["", "dropout"])
+@pytest.mark.usefixtures("_level")
+def test_gradients_of_head_masks(dropped, dtype):
     config = widths()
     masks = dropout_masks(config) if dropped else None
-    check_everything(config, "classification", masks=masks, head_masks=True)
+    check_everything(config, "classification", masks=masks, head_masks=True, dtype=dtype)
 
 
 def test_another_pad_id():
