@@ -234,16 +234,14 @@ def weight_histograms(before, after):
         steps, q = _in_steps(name, np.asarray(before[name]), np.asarray(after[name]))
         levels = np.arange(-LEVELS, LEVELS + 1)
         counts = np.bincount((q + LEVELS).reshape(-1), minlength=len(levels))
+        # On the left a level is two or three pixels wide, too narrow for gaps between bars.
+        whole.stairs(counts, np.append(levels, LEVELS + 1) - 0.5, fill=True, color=COLORS[0])
+        near = abs(levels) <= 4
+        middle.bar(levels[near], counts[near], width=0.15, color=COLORS[0])
         for ax, bins_a_step, reach in ((whole, 0.2, LEVELS), (middle, 4, 4)):
             edges = np.linspace(-reach - 0.5, reach + 0.5, round((2 * reach + 1) * bins_a_step) + 1)
             density = np.histogram(steps, edges)[0] / (edges[1] - edges[0])
-            shown = abs(levels) <= reach
-            # On the left a level is two or three pixels wide, too narrow for gaps between bars.
-            ax.bar(
-                levels[shown], counts[shown], width=1.0 if ax is whole else 0.15,
-                color=COLORS[0], linewidth=0, label="int8",
-            )
-            ax.stairs(density, edges, color=COLORS[1], linewidth=1, label="float")
+            ax.stairs(density, edges, color=COLORS[1], linewidth=1)
             ax.set_xlim(edges[0] - 0.5, edges[-1] + 0.5)
             ax.set_ylim(bottom=0)
         used = int((counts > 0).sum())
@@ -255,7 +253,7 @@ def weight_histograms(before, after):
         middle.set_title("the middle", loc="left")
         middle.set_xticks(range(-4, 5))
         whole.set_ylabel("weights per step")
-    axes[0].legend(handlelength=1.2)
+    axes[0].legend(axes[0].patches, ["int8", "float"], handlelength=1.2)
     for ax in axes[-2:]:
         ax.set_xlabel("weight / its row's step")
     return figure

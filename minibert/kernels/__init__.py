@@ -15,6 +15,7 @@ ops runs here as the very same code, with the names inside it looked up in this 
 
 import importlib
 import os
+from functools import wraps
 from types import FunctionType
 
 from minibert import ops
@@ -140,21 +141,29 @@ def _activate(level, swapped):
         source |= dict.fromkeys(functions, provider)
     # A kernel that does several ops in one pass would hide a swapped one among them.
     chosen = {name: f for name, f in chosen.items() if not _uses(name) & swapped.keys()}
-    chosen |= swapped
     source |= dict.fromkeys(OPS.keys() - chosen.keys(), "numpy") | dict.fromkeys(swapped, "swapped")
-    table = {}
-    for name, formula in OPS.items():
-        if name in chosen:
-            table[name] = chosen[name]
-        elif _calls(formula):
-            table[name] = _copy_with_own_globals(formula)
-        else:
-            table[name] = formula
-    for name in OPS.keys() - chosen.keys():
-        if _calls(OPS[name]):
-            table[name].__globals__.update({used: table[used] for used in _calls(OPS[name])})
+    formulas = {
+        name: _copy_with_own_globals(formula) if _calls(formula) else formula
+        for name, formula in OPS.items()
+    }
+    table = formulas | {name: _or_formula(f, formulas[name]) for name, f in chosen.items()}
+    table |= swapped
+    for name, formula in formulas.items():
+        if formula is not OPS[name]:
+            formula.__globals__.update({used: table[used] for used in _calls(formula)})
     globals().update(table)
     _state.update(level=level, swapped=swapped, source=source)
+
+
+def _or_formula(kernel, formula):
+    """The kernel; the formula where it returns NotImplemented, for inputs it was not made for."""
+
+    @wraps(formula)
+    def call(*args, **kwargs):
+        result = kernel(*args, **kwargs)
+        return formula(*args, **kwargs) if result is NotImplemented else result
+
+    return call
 
 
 def _calls(function):
@@ -163,14 +172,14 @@ def _calls(function):
 
 
 def _uses(name):
-    """The ops that an op is made of, itself left out; a backward counts with its forward."""
-    found = set()
-    todo = [name, name.replace("_backward", "_forward")]
+    """The ops that an op is made of, and its partner: forward and backward share a cache."""
+    pair = {name.replace("_backward", "_forward"), name.replace("_forward", "_backward")}
+    found, todo = pair & OPS.keys(), list(pair & OPS.keys())
     while todo:
         for used in _calls(OPS[todo.pop()]) - found:
             found.add(used)
             todo.append(used)
-    return found
+    return found - {name}
 
 
 def _copy_with_own_globals(function):

@@ -68,14 +68,14 @@ def attention_backward(dout, cache):
     if head_mask is not None:
         dhead_mask = (dcontext * u).sum((0, 2, 3))
         dcontext = dcontext * head_mask[:, None, None]
-    dcontext = np.asarray(dcontext, F32)
+    dcontext = dcontext.astype(F32, copy=False)
     dscores = None if dscores is None else np.ascontiguousarray(dscores, F32)
     B, H, L, K = q.shape
     S = k.shape[2]
     if L == S:
-        dq, dk, dv = (d.swapaxes(1, 2) for d in np.empty((B, L, 3, H, K), F32).swapaxes(0, 2).swapaxes(1, 2))
+        dq, dk, dv = np.empty((B, L, 3, H, K), F32).transpose(2, 0, 3, 1, 4)  # (3,B,H,L,K)
     else:
-        dq, dk, dv = _heads(B, L, H, K), _heads(B, S, H, K), _heads(B, S, H, K)
+        dq, dk, dv = (_heads(B, n, H, K) for n in (L, S, S))
     scale = F32(1.0 / math.sqrt(K))
 
     def block(at):
@@ -116,7 +116,9 @@ def _full_rows(bias, S):
     if bias is None:
         bias = _NO_BIAS
     bias = bias.reshape((1,) * (4 - bias.ndim) + bias.shape)
-    return np.ascontiguousarray(np.broadcast_to(bias, (*bias.shape[:3], S)), F32)
+    if bias.shape[3] != S:
+        bias = bias.repeat(S, 3)
+    return np.ascontiguousarray(bias)
 
 
 def _within(at, bias):

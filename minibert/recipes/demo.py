@@ -29,6 +29,7 @@ from minibert.eval.bag_of_words import BagOfWords, split_words
 from minibert.interop.tensors import write_tensors
 from minibert.pretrained import BertForSequenceClassification
 from minibert.prune.magnitude import layer_matrices
+from minibert.recipes.corpus.generate import LABELS, write_texts
 from minibert.recipes.examples import Examples, encode
 from minibert.recipes.report import Row, format_table, latencies
 from minibert.recipes.stages import (
@@ -46,6 +47,12 @@ from minibert.recipes.stages import (
 )
 from minibert.text import BertTokenizer, basic_tokenize, train_vocab
 
+# The example sentences of the two articles that the project started from.
+ARTICLE_SENTENCES = [
+    "今天天气真好，适合户外活动。",
+    "昨天天气不好，不适合户外活动。",
+    "This is an example sentence.",
+]
 DISTILLATION = ("general", "task_inside", "task_predictions")
 
 
@@ -64,6 +71,28 @@ def load_settings(which):
     """The settings of the "embedded" demo or of one on a person's own "data"."""
     text = files("minibert.recipes").joinpath(f"{which}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
+
+
+def embedded_material(seed, *, labelled, unlabelled, validation, test):
+    """The project's own corpus: training and test texts share neither templates nor names.
+
+    Parameters
+    ----------
+    seed : int
+    labelled, unlabelled, validation, test : int
+        Numbers of texts; all but the test texts are from one source.
+    """
+    rng = random.Random(seed)
+    texts, labels = write_texts(labelled + validation + unlabelled, "train", rng)
+    rest = labelled + validation
+    return Material(
+        LABELS,
+        (texts[:labelled], labels[:labelled]),
+        (texts[labelled:rest], labels[labelled:rest]),
+        tuple(write_texts(test, "test", rng)),
+        texts[rest:],
+        ARTICLE_SENTENCES,
+    )
 
 
 def material_from_file(path, seed):

@@ -203,49 +203,66 @@ TEST_FACTS = {
     ),
 }
 
+TITLES = ("Mr", "Mrs", "Ms", "Dr")
+TRAIN_FIRST_NAMES = (
+    "Alice", "Ben", "Clara", "David", "Emma", "Frank", "Grace", "Henry", "Isabel", "Jack",
+    "Karen", "Liam", "Maria", "Nathan", "Olga", "Peter", "Ruth", "Steven", "Teresa", "Walter",
+    "Amy", "Carlos", "Diane", "Edgar", "Fiona", "George", "Helen", "Ivan", "Julia", "Kevin",
+    "Laura", "Marcus", "Nina", "Oscar", "Paula", "Ralph", "Sarah", "Tomas", "Vera", "William",
+)
+TRAIN_SURNAMES = (
+    "Abbott", "Fowler", "Simmons", "Carter", "Dalton", "Hanson", "Irving", "Jensen", "Keller",
+    "Larsen", "Morton", "Nolan", "Parker", "Reed", "Sanders", "Turner", "Underwood", "Walsh",
+    "Young", "Bishop", "Cooper", "Drake", "Ellis", "Foster",
+)
+TRAIN_COMPANIES = (
+    "Norvale", "Norcrest", "Norden", "Norton", "Brightlon", "Brightlow", "Brightby", "Quilwater",
+    "Quilfield", "Quilware", "Pinevale", "Pinecrest", "Pineden", "Pineton", "Stonelon",
+    "Stonelow", "Stoneby", "Marwater", "Marfield", "Marware", "Halvale", "Halcrest", "Halden",
+    "Halton", "Lumenlon", "Lumenlow", "Lumenby", "Silwater", "Silfield", "Silware", "Oakvale",
+    "Oakcrest", "Oakden", "Oakton",
+)
+TEST_FIRST_NAMES = (
+    "Anna", "Bernard", "Carol", "Daniel", "Ellen", "Martin", "Nora", "Oliver", "Rosa", "Simon",
+    "Tess", "Victor", "Leonard", "Monica",
+)
+TEST_SURNAMES = (
+    "Barlow", "Winter", "Harmon", "Dale", "Sutton", "Palmer", "Manning", "Cole",
+)
+TEST_COMPANIES = (
+    "Redmore", "Redgate", "Redmere", "Winley", "Winwick", "Solmore", "Solgate", "Solmere",
+    "Vanley", "Vanwick", "Cormore", "Corgate", "Cormere",
+)
+
 TRAIN = Wording(
     names={
-        "person": (
-            "Alice", "Ben", "Clara", "David", "Emma", "Frank", "Grace", "Henry", "Isabel", "Jack",
-            "Karen", "Liam", "Maria", "Nathan", "Olga", "Peter", "Ruth", "Steven", "Teresa",
-            "Walter", "Mr Abbott", "Mrs Fowler", "Dr Simmons", "Ms Carter", "Mr Dalton",
-            "Mrs Hanson",
-        ),
+        "person": TRAIN_FIRST_NAMES + tuple(f"{t} {s}" for t in TITLES for s in TRAIN_SURNAMES),
         "place": (
             "Leeds", "Boston", "Dublin", "Toronto", "Geneva", "Oslo", "Lisbon", "Denver",
             "Cardiff", "Athens", "Sydney", "Vienna", "Nairobi", "Madrid", "Portland", "Hamburg",
-            "Milan", "Santiago", "Berlin", "Warsaw", "Manchester", "Lima",
+            "Milan", "Santiago", "Berlin", "Warsaw", "Manchester", "Lima", "Cairo", "Seoul",
+            "Austin", "Rome", "Bergen", "Lyon", "Malaga", "Tampa", "Durban", "Perth", "Cork",
+            "Leipzig", "Florence", "Riga", "Quito", "Bath",
         ),
-        "company": (
-            "Norvale", "Brightwater", "Halden Brothers", "Quillon", "Sterling and Moss",
-            "Pinecrest", "Arvano", "Tessaly Group", "Kestrel", "Lumenware", "Stonefield",
-            "Marlow Systems", "Orrin and Sons",
-        ),
+        "company": TRAIN_COMPANIES,
     },
     facts=TRAIN_FACTS,
     topic_first=(
-        "This is about {A}, not about {B}.",
-        "I am writing about {A} rather than {B}.",
-        "Please send me news of {A} instead of {B}.",
-        "We need to discuss {A}; {B} can wait.",
-        "Today I care about {A}, not {B}.",
-        "{person} asked about {A} rather than {B}.",
-        "Let us talk about {A} and leave {B} for later.",
-        "My question is about {A}, so never mind {B}.",
-        "What matters now is {A}; forget {B}.",
-        "I would choose {A} instead of {B} as our subject.",
+        "[This note is|I am writing|{person} asked|My question is|The news today is] about {A}, not about {B}.",
+        "[This note is|I am writing|{person} asked|My question is|The news today is] about {A} rather than {B}.",
+        "[We need to discuss|Please send me news of|I would like to hear about|Let us talk about|{person} wants to see] {A} instead of {B}.",
+        "[We need to discuss|Please send me news of|I would like to hear about|Let us talk about|{person} wants to see] {A} and not {B}.",
+        "[We need to discuss|Please send me news of|I would like to hear about|Let us talk about|{person} wants to see] {A}, so never mind {B}.",
+        "[This note is|I am writing|{person} asked|My question is|The news today is] about {A}, so forget {B}.",
+        "[We need to discuss|Please send me news of|I would like to hear about|Let us talk about|{person} wants to see] {A}; {B} can wait.",
     ),
     topic_second=(
-        "This is not about {B} but about {A}.",
-        "Rather than {B}, I would like to discuss {A}.",
-        "Instead of {B}, please send me news of {A}.",
-        "Forget {B}; this is about {A}.",
-        "Never mind {B}: my question is about {A}.",
-        "Leave {B} for later and let us talk about {A}.",
-        "I am not asking about {B} but about {A}.",
-        "{person} did not write about {B} but about {A}.",
-        "Instead of {B}, I would choose {A} as our subject.",
-        "Rather than {B}, what matters now is {A}.",
+        "[This note is|I am writing|{person} asked|My question is|The news today is] not about {B} but about {A}.",
+        "Rather than {B}, [we need to discuss|please send me news of|I would like to hear about|let us talk about|{person} wants to see] {A}.",
+        "Instead of {B}, [we need to discuss|please send me news of|I would like to hear about|let us talk about|{person} wants to see] {A}.",
+        "Forget {B}; [this note is|I am writing|{person} asked|my question is|the news today is] about {A}.",
+        "Never mind {B}, [this note is|I am writing|{person} asked|my question is|the news today is] about {A}.",
+        "Not {B} but {A} is what [we need to discuss|I would like to hear about|{person} wants to see].",
     ),
     quotes=(
         ("Forwarded message from {person}:", "End of the forwarded message."),
@@ -274,35 +291,29 @@ TRAIN = Wording(
 
 TEST = Wording(
     names={
-        "person": (
-            "Anna", "Bernard", "Carol", "Daniel", "Ellen", "Martin", "Nora", "Oliver", "Rosa",
-            "Simon", "Tess", "Victor", "Mr Barlow", "Mrs Winter", "Dr Harmon", "Ms Dale",
-        ),
+        "person": TEST_FIRST_NAMES + tuple(f"{t} {s}" for t in TITLES for s in TEST_SURNAMES),
         "place": (
             "Bristol", "Chester", "Marseille", "Dallas", "Helsinki", "Porto", "Seattle",
             "Geelong", "Melbourne", "Verona", "Salamanca", "Bern",
         ),
-        "company": (
-            "Redfield", "Castor and Wells", "Milwright", "Solbright", "Vantmoor", "Harlow Group",
-            "Stanmere", "Orvale Systems",
-        ),
+        "company": TEST_COMPANIES,
     },
     facts=TEST_FACTS,
     topic_first=(
-        "The subject now is {A}, not {B}.",
-        "{person} would like to discuss {A} rather than {B}.",
-        "Let us choose {A} instead of {B} today.",
-        "My question for you is about {A}; {B} can wait.",
-        "Please write to me about {A} and never mind {B}.",
-        "I need news of {A}, so forget {B}.",
+        "[Our letter is|I have a question|{person} wrote to me] about {A}, not about {B}.",
+        "[I would like to discuss|Please write about|{person} needs to hear about] {A} instead of {B}.",
+        "The question of {person} was about {A} rather than {B}.",
+        "I am asking you about {A}, so never mind {B}.",
+        "Send us the news about {A} and forget {B}.",
+        "Today let us discuss {A}; {B} can wait.",
     ),
     topic_second=(
-        "I am writing not about {B} but about {A}.",
-        "Rather than {B}, let us choose {A} as our subject.",
-        "Instead of {B}, {person} asked about {A}.",
-        "Forget {B} and send me news of {A}.",
-        "Never mind {B}, we need to talk about {A}.",
-        "Leave {B} for later, because now my question is about {A}.",
+        "[Our letter is|I have a question|{person} wrote to me] not about {B} but about {A}.",
+        "Instead of {B}, [I would like to discuss|please write about|{person} needs to hear about] {A}.",
+        "Rather than {B}, the question of {person} was about {A}.",
+        "Never mind {B}, I am asking you about {A}.",
+        "Forget {B} and send us the news about {A}.",
+        "Today let us discuss not {B} but {A}.",
     ),
     quotes=(
         ("This is what {person} wrote:", "Here my copy of the message ends."),

@@ -104,7 +104,7 @@ class Writer:
 
     def write(self, topic, other):
         """One message about ``topic`` that may mention ``other``."""
-        kinds = (self.plain,) * 5 + (self.contrast,) * 11 + (self.digest,) * 3 + (self.forward,)
+        kinds = (self.plain,) * 12 + (self.contrast,) * 32 + (self.digest,) * 4 + (self.forward,) * 2
         parts = self.pick(kinds)(topic, other)
         if self.chance(0.3):
             parts.insert(0, self.fill(self.pick(self.wording.greetings)))
