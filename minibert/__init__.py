@@ -6,15 +6,15 @@ from minibert.pretrained import (
     BertForMaskedLM,
     BertForSequenceClassification,
     BertModel,
-    TinyBertForMaskedLM,
     TinyBERTForMaskedLM,
-    TinyBertForSequenceClassification,
+    TinyBertForMaskedLM,
     TinyBERTForSequenceClassification,
-    TinyBertModel,
+    TinyBertForSequenceClassification,
     TinyBERTModel,
+    TinyBertModel,
     load,
 )
-from minibert.text import BertTokenizer, TinyBertTokenizer, TinyBERTTokenizer
+from minibert.text import BertTokenizer, TinyBERTTokenizer, TinyBertTokenizer
 
 __all__ = [
     "BertConfig",

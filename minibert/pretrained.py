@@ -8,6 +8,7 @@ A model is a config, a flat dict of parameters and, where there is one, a tokeni
 computes is in `minibert.model`.
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,8 @@ class BertModel:
     def from_pretrained(cls, folder):
         """Read a directory with config.json and model.safetensors, or a file of `save`.
 
-        Nothing is downloaded. The tokenizer is read too if its files are there.
+        Nothing is downloaded. The tokenizer is read too if its files are there. A head that the
+        directory does not have is made new, with a warning.
         """
         folder = Path(folder)
         if folder.is_file():
@@ -71,7 +73,12 @@ class BertModel:
                 f"{folder} is no directory here; nothing is downloaded: give the path of a model "
                 "that was saved with save_pretrained"
             )
-        params, config, _ = read_directory(folder, cls.head)
+        params, config, new = read_directory(folder, cls.head)
+        if cls.head == "mlm":
+            new = [name for name in new if "pooler" not in name]  # nothing asks for it
+        if new:
+            message = f"{folder} has no {', '.join(new)}: made new, to be trained"
+            warnings.warn(message, stacklevel=2)
         has_vocab = any((folder / name).exists() for name in ("vocab.txt", "tokenizer.json"))
         tokenizer = BertTokenizer.from_pretrained(folder) if has_vocab else None
         return cls(config, params, tokenizer=tokenizer)
@@ -92,8 +99,11 @@ class BertModel:
         write_file(path, self.params, self.config, self.head, tokens, settings)
 
     def quantize(self):
-        """The same model in int8: weights symmetric, one scale an output channel or word;
-        activations affine, one scale and zero point a token. The call stays the same."""
+        """The same model in int8, with the same call.
+
+        Weights are symmetric, one scale an output channel or word; activations affine, one scale
+        and zero point a token.
+        """
         return type(self)(self.config, quantize_params(self.params), tokenizer=self.tokenizer)
 
     @property
@@ -130,13 +140,21 @@ class BertModel:
             loss, logits, last_hidden_state, pooler_output, hidden_states, attentions.
         """
         ids = _token_array("input_ids", input_ids)
-        segments = None if token_type_ids is None else _token_array("token_type_ids", token_type_ids)
-        keep = None
+        segments = keep = None
+        if token_type_ids is not None:
+            segments = _token_array("token_type_ids", token_type_ids)
         if attention_mask is not None:
-            keep = _token_array("attention_mask", attention_mask).astype(bool)
+            keep = _token_array("attention_mask", attention_mask)
+            if not np.isin(keep, (0, 1)).all():
+                raise ValueError(
+                    "attention_mask holds other numbers than 0 and 1; it is 1 where there is a "
+                    "token, and is not added to the scores"
+                )
+            keep = keep.astype(bool)
         for name, array in (("attention_mask", keep), ("token_type_ids", segments)):
             if array is not None and array.shape != ids.shape:
                 raise ValueError(f"{name} is {array.shape}, input_ids {ids.shape}; make them equal")
+        labels = None if labels is None else self._labels(labels, ids.shape)
         want = {"hidden"} if output_hidden_states else set()
         want |= {"scores"} if output_attentions else set()
         out, _ = bert_forward(
@@ -152,10 +170,21 @@ class BertModel:
             attentions=_probabilities(encoded.scores, keep) if output_attentions else None,
         )
         if labels is not None:
-            if self.head is None:
-                raise ValueError("labels were given to a model without a head")
             result["loss"] = float(loss_forward(out.logits, labels, self.config, self.head)[0])
         return result
+
+    def _labels(self, labels, shape):
+        """The labels as an array, one a text, or for masked words one a token."""
+        if self.head is None:
+            raise ValueError("labels were given to a model without a head")
+        labels = np.asarray(labels)
+        wanted = shape if self.head == "mlm" else shape[:1]
+        is_regression = self.head == "classification" and self.config.classes == 1
+        if labels.shape != wanted and not (is_regression and labels.shape == (*wanted, 1)):
+            raise ValueError(f"labels has shape {labels.shape}; wanted {wanted}")
+        if not is_regression and not np.issubdtype(labels.dtype, np.integer):
+            raise TypeError(f"labels has dtype {labels.dtype}; classes and words are integers")
+        return labels
 
     def eval(self):
         """The model itself: calls are always in evaluation mode. For programs that say it."""
@@ -186,12 +215,14 @@ def load(path):
     Parameters
     ----------
     path : path
-        A file of `save`.
+        A file of `save`; a directory is read by the classes' `from_pretrained`.
 
     Returns
     -------
     BertModel, BertForSequenceClassification or BertForMaskedLM
     """
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"{path} is a directory: read it with from_pretrained")
     return _from_file(path)
 
 
@@ -200,12 +231,18 @@ def _from_file(path, cls=None):
     classes = {c.head: c for c in (BertModel, BertForSequenceClassification, BertForMaskedLM)}
     if cls is not None and cls.head != head:
         raise ValueError(f"{path} holds a {classes[head].__name__}, not a {cls.__name__}")
-    tokenizer = None if tokens is None else BertTokenizer(tokens, **settings)
+    try:
+        tokenizer = None if tokens is None else BertTokenizer(tokens, **settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} holds no usable tokenizer: {error}") from None
     return classes[head](config, params, tokenizer=tokenizer)
 
 
 def _token_array(name, values):
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} has rows of different lengths: pad them") from None
     if array.ndim != 2:
         raise ValueError(f"{name} has shape {array.shape}; wanted (B,L), a row for each text")
     return array

@@ -104,7 +104,7 @@ def test_other_activation():
 
 @pytest.mark.parametrize(("changes", "message"), [
     ({"heads": 3}, "hidden=14 does not divide into heads=3"),
-    ({"n_layers": 0}, "layers is \(\)"),
+    ({"n_layers": 0}, r"layers is \(\)"),
     ({"hidden": 0}, "is 0; it is a whole number of at least 1"),
     ({"vocab": 17.0}, r"vocab is 17\.0"),
     ({"ffn": True}, "ffn is True"),

@@ -13,6 +13,7 @@ one text has are left out.
 """
 
 from collections import Counter
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -82,7 +83,7 @@ class BagOfWords:
         return {"words": words, "idf": self.idf, "weight": self.weight, "bias": self.bias}
 
     def _features(self, counts):
-        """(1)"""
+        """The rows x of (1)."""
         columns, values, starts = [], [], [0]
         for row in counts:
             known = [(self.words[word], tf) for word, tf in row.items() if word in self.words]
@@ -101,9 +102,7 @@ def split_words(text):
     ['it', 'rains', '下', '雨', '了', '下雨', '雨了']
     """
     words = basic_tokenize(text)
-    pairs = [
-        a + b for a, b in zip(words, words[1:], strict=False) if _is_chinese(a) and _is_chinese(b)
-    ]
+    pairs = [a + b for a, b in pairwise(words) if _is_chinese(a) and _is_chinese(b)]
     return words + pairs
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minibert.config import BertConfig
-from minibert.interop.tensors import check_shapes, read_tensors, write_tensors
+from minibert.interop.tensors import check_shapes, read_config, read_tensors, write_tensors
 from minibert.model import init_params, parameter_shapes
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -48,13 +47,14 @@ def read_directory(folder, head=None):
         raise FileNotFoundError(
             f"{folder} has no {CONFIG}; give the directory that a model was saved in"
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{folder / CONFIG} is not JSON: {error}") from None
     tensors, _ = read_tensors(folder / WEIGHTS)
     tensors = {_full_name(name): a.astype(np.float32) for name, a in tensors.items()}
-    if "classifier.weight" in tensors and "id2label" not in values:
-        values["id2label"] = {str(i): f"LABEL_{i}" for i in range(len(tensors["classifier.weight"]))}
-    config = BertConfig.from_dict(values)
+    classifier = tensors.get("classifier.weight")
+    if classifier is not None and isinstance(values, dict) and not values.get("id2label"):
+        values["id2label"] = {str(i): f"LABEL_{i}" for i in range(len(classifier))}
+    config = read_config(folder / CONFIG, values, tensors)
     shapes = {name: a.shape for name, a in tensors.items()}
     body = parameter_shapes(config)
     optional = [n for n in parameter_shapes(config, head) if n not in body or "pooler" in n]

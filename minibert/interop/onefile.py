@@ -11,8 +11,7 @@ import json
 
 import numpy as np
 
-from minibert.config import BertConfig
-from minibert.interop.tensors import check_shapes, read_tensors, write_tensors
+from minibert.interop.tensors import check_shapes, read_config, read_tensors, write_tensors
 from minibert.ops import QTensor
 
 FORMAT = "minibert-1"
@@ -33,6 +32,13 @@ def write_file(path, params, config, head=None, tokens=None, tokenizer=None):
         The vocabulary.
     tokenizer : dict, optional
         The tokenizer's settings.
+
+    Raises
+    ------
+    ValueError
+        A token holds a line end.
+    OSError
+        The file cannot be written.
     """
     tensors = {}
     for name, p in params.items():
@@ -41,6 +47,9 @@ def write_file(path, params, config, head=None, tokens=None, tokenizer=None):
         else:
             tensors[name] = p
     if tokens is not None:
+        broken = [token for token in tokens if "\n" in token]
+        if broken:
+            raise ValueError(f"tokens are kept one a line, so that {broken[0]!r} cannot be kept")
         tensors[VOCAB] = np.frombuffer("\n".join(tokens).encode(), np.uint8)
     metadata = {
         "format": FORMAT,
@@ -77,12 +86,13 @@ def read_file(path):
     if _digest(tensors) != metadata.get("sha256"):
         raise ValueError(f"{path} was changed after it was written: its sha256 does not fit")
     try:
-        config = BertConfig.from_dict(json.loads(metadata["config"]))
+        values = json.loads(metadata["config"])
         head, tokenizer = json.loads(metadata["head"]), json.loads(metadata["tokenizer"])
-    except (KeyError, TypeError, ValueError) as error:
+        vocab = tensors.pop(VOCAB, None)
+        tokens = None if vocab is None else vocab.tobytes().decode().split("\n")
+    except (KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} has unusable metadata: {error}") from None
-    vocab = tensors.pop(VOCAB, None)
-    tokens = None if vocab is None else vocab.tobytes().decode().split("\n")
+    config = read_config(path, values, tensors)
     params = {}
     for name, a in tensors.items():
         if name.endswith(SCALE):

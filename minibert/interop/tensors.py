@@ -7,7 +7,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from minibert.config import BertConfig
 from minibert.model.params import parameter_shapes
+
+# safetensors' types that NumPy has, too.
+TYPES = {"BOOL", "U8", "I8", "I16", "U16", "F16", "I32", "U32", "F32", "F64", "I64", "U64"}
 
 
 def write_tensors(path, tensors, metadata):
@@ -18,6 +22,11 @@ def write_tensors(path, tensors, metadata):
     path : path
     tensors : dict of str to ndarray
     metadata : dict of str to str
+
+    Raises
+    ------
+    OSError
+        The file cannot be written; one that was there before stays as it was.
     """
     path = Path(path)
     temporary = path.with_name(path.name + ".part")
@@ -26,6 +35,8 @@ def write_tensors(path, tensors, metadata):
     try:
         save_file(contiguous, temporary, metadata=metadata)
         os.replace(temporary, path)
+    except SafetensorError as error:
+        raise OSError(f"cannot write {path}: {error}") from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -38,17 +49,49 @@ def read_tensors(path):
     FileNotFoundError
         There is no such file.
     ValueError
-        The file is no safetensors, or was cut short.
+        The file is no safetensors, or was cut short, or holds a type that NumPy does not have.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata
+            # `file` is no dict: it has keys(), and cannot be iterated.
+            types = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+            foreign = [f"{name} is {kind}" for name, kind in types.items() if kind not in TYPES]
+            if not foreign:
+                return {name: file.get_tensor(name) for name in types}, file.metadata() or {}
     except (SafetensorError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a whole safetensors file: {error}") from None
+    raise ValueError(f"{path}: {foreign[0]}, which NumPy does not have; save it in float32")
+
+
+def read_config(path, values, tensors):
+    """The config that a file of JSON holds, before anything is made of the size it says.
+
+    Parameters
+    ----------
+    path : path
+        For the message.
+    values : object
+        What the JSON is.
+    tensors : dict of str to ndarray
+        The model's; a layer has more than one, which bounds how many layers are believed.
+
+    Raises
+    ------
+    ValueError
+        It is not the config of a BERT.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} holds a {type(values).__name__}, not the config of a BERT")
+    n_layers = values.get("num_hidden_layers")
+    if isinstance(n_layers, int) and n_layers > len(tensors):
+        raise ValueError(f"{path}: num_hidden_layers is {n_layers}, with {len(tensors)} tensors")
+    try:
+        return BertConfig.from_dict(values)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def check_shapes(path, found, config, head, optional=()):

@@ -29,6 +29,7 @@ import numpy as np
 from minibert.kernels import pool
 from minibert.kernels.numba_dropout import NO_DROPOUT, mask_numbers
 from minibert.kernels.numba_jit import REORDER, jit
+from minibert.kernels.numba_linear import plain
 from minibert.kernels.numba_math import LOWEST_KEY, exp_nonpositive, keeps, ordered, unordered
 from minibert.ops import Attended
 
@@ -39,8 +40,10 @@ _WORK = 200  # operations a score, see `pool.even_blocks`
 
 
 def attention_forward(q, k, v, bias=None, *, drop=None, head_mask=None, want_scores=False):
-    B, H, L, K = q.shape
-    S = k.shape[2]
+    """Attended, and q, k, v, p and the mask's numbers for the backward."""
+    if not _fits(q, k, v, bias, head_mask):
+        return NotImplemented
+    (B, H, L, K), S = q.shape, k.shape[2]
     p = np.empty((B, H, L, S), F32)
     scores = np.empty((B, H, L, S), F32) if want_scores else None
     context = _heads(B, L, H, K)
@@ -62,16 +65,19 @@ def attention_forward(q, k, v, bias=None, *, drop=None, head_mask=None, want_sco
 
 
 def attention_backward(dout, cache):
+    """dq, dk, dv, dhead_mask."""
     dcontext, dscores = dout
     q, k, v, p, mask, head_mask, u = cache
+    for d, like in ((dcontext, q), (dscores, p)):
+        if d is not None and d.shape != like.shape:
+            raise ValueError(f"a cotangent is {d.shape}, the output was {like.shape}")
     dhead_mask = None
     if head_mask is not None:
         dhead_mask = (dcontext * u).sum((0, 2, 3))
         dcontext = dcontext * head_mask[:, None, None]
     dcontext = dcontext.astype(F32, copy=False)
-    dscores = None if dscores is None else np.ascontiguousarray(dscores, F32)
-    B, H, L, K = q.shape
-    S = k.shape[2]
+    dscores = None if dscores is None else plain(dscores)
+    (B, H, L, K), S = q.shape, k.shape[2]
     if L == S:
         dq, dk, dv = np.empty((B, L, 3, H, K), F32).transpose(2, 0, 3, 1, 4)  # (3,B,H,L,K)
     else:
@@ -92,6 +98,19 @@ def attention_backward(dout, cache):
 
     pool.run((block, _blocks(B, H, L * S * (8 * K + _WORK))))
     return dq, dk, dv, dhead_mask
+
+
+def _fits(q, k, v, bias, head_mask):
+    """Whether the shapes are those of attention."""
+    if not (q.ndim == k.ndim == 4 and k.shape == v.shape == (*q.shape[:2], k.shape[2], q.shape[3])):
+        return False
+    if head_mask is not None and head_mask.shape != q.shape[1:2]:
+        return False
+    sizes = *q.shape[:3], k.shape[2]  # of the scores
+    return bias is None or (
+        bias.ndim <= 4
+        and all(n in (1, size) for n, size in zip(bias.shape[::-1], sizes[::-1], strict=False))
+    )
 
 
 def _heads(B, L, H, K):
@@ -118,7 +137,7 @@ def _full_rows(bias, S):
     bias = bias.reshape((1,) * (4 - bias.ndim) + bias.shape)
     if bias.shape[3] != S:
         bias = bias.repeat(S, 3)
-    return np.ascontiguousarray(bias)
+    return plain(bias)
 
 
 def _within(at, bias):

@@ -10,6 +10,7 @@ import numpy as np
 
 from minibert.kernels import pool
 from minibert.kernels.numba_jit import EXACT, jit
+from minibert.kernels.numba_linear import plain
 from minibert.kernels.numba_math import keeps
 
 F32, U32 = np.float32, np.uint32
@@ -21,22 +22,24 @@ def mask_numbers(drop):
     """(key 0, key 1, threshold, 1 / (1 - rate)) of a Drop, or of none."""
     if drop is None or drop.rate == 0.0:
         return NO_DROPOUT
-    k0, k1 = drop.keys()
+    k0, k1 = drop.hash_keys()
     return U32(k0), U32(k1), U32(drop.threshold()), F32(1.0 / (1.0 - drop.rate))
 
 
 def dropout_forward(x, drop):
+    """y, and drop for the backward."""
     if drop is None or drop.rate == 0.0:
         return x, None
     return _drop(x, drop), drop
 
 
 def dropout_backward(dy, cache):
+    """dx."""
     return dy if cache is None else _drop(dy, cache)
 
 
 def _drop(x, drop):
-    x = np.ascontiguousarray(x, F32)
+    x = plain(x)
     y, mask = np.empty_like(x), mask_numbers(drop)
     x_flat, y_flat = x.reshape(-1), y.reshape(-1)
 

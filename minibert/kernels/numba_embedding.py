@@ -9,34 +9,43 @@ A plain loop adds repeated ids correctly, in the order of the tokens, without so
 import numpy as np
 
 from minibert.kernels.numba_jit import REORDER, jit
-from minibert.kernels.numba_linear import as_rows
-from minibert.ops.embedding import embedding_forward as formula
+from minibert.kernels.numba_linear import cotangent_rows
 
 
 def embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
+    """e, and ids, segments and the tables' shapes for the backward."""
     L = ids.shape[-1]
-    flat = np.ascontiguousarray(ids).reshape(-1)
-    kinds = np.zeros_like(flat) if segments is None else np.ascontiguousarray(segments).reshape(-1)
-    if not (L <= len(position) and _within(flat, len(word)) and _within(kinds, len(segment))):
-        formula(word, position, segment, ids, segments)  # raises, and says why
-    flat, kinds = flat.astype(np.int64), kinds.astype(np.int64)
+    segments = np.zeros_like(ids) if segments is None else segments
+    if not (
+        word.ndim == position.ndim == segment.ndim == 2
+        and word.shape[1] == position.shape[1] == segment.shape[1]
+        and ids.shape == segments.shape
+        and _within(ids, len(word))
+        and _within(segments, len(segment))
+        and len(position) >= L
+    ):
+        return NotImplemented  # the formula says what is wrong
+    flat, kinds = (np.ascontiguousarray(a, np.int64).reshape(-1) for a in (ids, segments))
+    word, position, segment = map(np.ascontiguousarray, (word, position, segment))
     e = np.empty((flat.size, word.shape[1]), np.float32)
     _embed(word, position, segment, flat, kinds, L, e)
-    cache = flat, kinds, L, pad_id, word.shape, position.shape, segment.shape
+    cache = flat, kinds, ids.shape, pad_id, word.shape, position.shape, segment.shape
     return e.reshape(*ids.shape, -1), cache
 
 
 def embedding_backward(de, cache):
-    ids, kinds, L, pad_id, *shapes = cache
+    """dword, dposition, dsegment."""
+    ids, kinds, ids_shape, pad_id, *shapes = cache
+    de = cotangent_rows(de, (*ids_shape, shapes[0][1]))
     dword, dposition, dsegment = (np.zeros(shape, np.float32) for shape in shapes)
-    _add_back(as_rows(de), ids, kinds, L, dword, dposition, dsegment)
+    _add_back(de, ids, kinds, ids_shape[-1], dword, dposition, dsegment)
     if pad_id is not None:
         dword[pad_id] = 0.0
     return dword, dposition, dsegment
 
 
 def _within(ids, size):
-    return ids.dtype.kind in "iu" and (ids.size == 0 or (ids.min() >= 0 and ids.max() < size))
+    return ids.dtype.kind in "iu" and ids.min() >= 0 and ids.max() < size
 
 
 @jit(REORDER)

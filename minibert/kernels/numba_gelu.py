@@ -16,7 +16,13 @@ import numpy as np
 
 from minibert.kernels import pool
 from minibert.kernels.numba_jit import REORDER, jit
-from minibert.kernels.numba_linear import as_rows, weight_gradient
+from minibert.kernels.numba_linear import (
+    as_rows,
+    cotangent_rows,
+    linear_fits,
+    plain,
+    weight_gradient,
+)
 from minibert.kernels.numba_math import normal
 
 _DENSITY = np.float32(1.0 / math.sqrt(2.0 * math.pi))
@@ -24,7 +30,8 @@ _WORK = 130  # operations an element, see `pool.even_blocks`
 
 
 def gelu_forward(x):
-    x = np.ascontiguousarray(x)
+    """y, and x for the backward."""
+    x = plain(x)
     y = np.empty_like(x)
     x_flat, y_flat = x.reshape(-1), y.reshape(-1)
     pool.run((lambda at: _gelu(x_flat[at], y_flat[at]), pool.row_blocks(x.size, _WORK)))
@@ -32,9 +39,14 @@ def gelu_forward(x):
 
 
 def gelu_backward(dy, cache):
+    """dx."""
     x = cache
     dx = np.empty_like(x)
-    dy_flat, x_flat, dx_flat = as_rows(dy).reshape(-1), x.reshape(-1), dx.reshape(-1)
+    dy_flat, x_flat, dx_flat = (
+        cotangent_rows(dy, x.shape).reshape(-1),
+        x.reshape(-1),
+        dx.reshape(-1),
+    )
 
     def block(at):
         _gelu_gradient(dy_flat[at], x_flat[at], dx_flat[at])
@@ -44,12 +56,15 @@ def gelu_backward(dy, cache):
 
 
 def linear_gelu_forward(x, w, b):
-    rows = as_rows(x)
+    """y, and rows of x, w, h for the backward."""
+    if not linear_fits(x, w, b):
+        return NotImplemented
+    rows, b = as_rows(x), plain(b)
     M, O = len(rows), len(w)
     h, y = np.empty((M, O), np.float32), np.empty((M, O), np.float32)
 
     def block(at):
-        np.matmul(rows[at], w.T, out=h[at])
+        np.matmul(rows[at], w.T, out=h[at])  # (1)
         _bias_gelu(h[at], b, y[at])
 
     pool.run((block, pool.row_blocks(M, 2 * w.size + _WORK * O)))
@@ -57,13 +72,14 @@ def linear_gelu_forward(x, w, b):
 
 
 def linear_gelu_backward(dy, cache):
+    """dx, dw, db."""
     rows, w, h, x_shape = cache
-    dy = as_rows(dy)
+    dy = cotangent_rows(dy, (*x_shape[:-1], len(w)))
     dh, dx = np.empty_like(h), np.empty(rows.shape, np.float32)
 
     def block(at):
         _gelu_gradient(dy[at].reshape(-1), h[at].reshape(-1), dh[at].reshape(-1))
-        np.matmul(dh[at], w, out=dx[at])
+        np.matmul(dh[at], w, out=dx[at])  # (1')
 
     pool.run((block, pool.row_blocks(len(rows), 2 * w.size + _WORK * len(w))))
     return dx.reshape(x_shape), *weight_gradient(dh, rows)

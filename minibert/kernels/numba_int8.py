@@ -14,9 +14,8 @@ import numpy as np
 
 from minibert.kernels import pool
 from minibert.kernels.numba_jit import EXACT, jit
-from minibert.kernels.numba_linear import as_rows
-from minibert.ops.int8 import MAX_INPUTS, TINY, QRows
-from minibert.ops.int8 import quantize_affine as formula
+from minibert.kernels.numba_linear import as_rows, plain
+from minibert.ops.int8 import MAX_INPUTS, MAX_LINEAR_INPUTS, TINY, QRows
 
 F32, I32, I8 = np.float32, np.int32, np.int8
 CHUNK = 1024
@@ -25,6 +24,9 @@ _TINY = F32(TINY)
 
 
 def quantize_affine(x):
+    """QRows: q, scale and zero of every row."""
+    if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or x.ndim == 0 or x.size == 0:
+        return NotImplemented
     rows = as_rows(x)
     M, K = rows.shape
     q, scale, zero = np.empty((M, K), I8), np.empty(M, F32), np.empty(M, I32)
@@ -35,32 +37,53 @@ def quantize_affine(x):
 
     pool.run((block, pool.row_blocks(M, _WORK * K)))
     if not finite.all():
-        formula(x)  # raises, and says why
+        return NotImplemented  # the formula says what is wrong
     ones = (*x.shape[:-1], 1)
     return QRows(q.reshape(x.shape), scale.reshape(ones), zero.reshape(ones))
 
 
 def int8_matmul(qx, qw):
-    M, N = _rows(qx), len(qw)
-    acc = np.empty((M, N), I32)
+    """qx qw^T in int32."""
+    if not _fits(qx, qw, MAX_INPUTS):
+        return NotImplemented
+    acc = np.empty((_rows(qx), len(qw)), I32)
 
     def finish(at, parts):
         _sum_chunks(parts, acc[at])
 
     _products(qx, qw, finish)
-    return acc.reshape(*qx.shape[:-1], N)
+    return acc.reshape(*qx.shape[:-1], len(qw))
 
 
 def int8_linear_forward(x, w, b):
+    """y, and no cache."""
     x = x if isinstance(x, QRows) else quantize_affine(x)
-    y = np.empty((_rows(x.q), len(w.q)), F32)
-    scale, zero = x.scale.reshape(-1), x.zero.reshape(-1)
+    if x is NotImplemented or not _fits(x.q, w.q, MAX_LINEAR_INPUTS):
+        return NotImplemented
+    N = len(w.q)
+    if b.dtype != F32 or not b.shape == w.scale.shape == (N,):
+        return NotImplemented
+    y, b = np.empty((_rows(x.q), N), F32), plain(b)
+    scale, zero = plain(x.scale).reshape(-1), np.require(x.zero, I32, "CW").reshape(-1)
+    w_scale, row_sum = plain(w.scale), np.require(w.row_sum, I32, "CW")
 
     def finish(at, parts):
-        _dequantize(parts, scale[at], zero[at], w.scale, w.row_sum, b, y[at])
+        _dequantize(parts, scale[at], zero[at], w_scale, row_sum, b, y[at])
 
     _products(x.q, w.q, finish)
-    return y.reshape(*x.q.shape[:-1], -1), None
+    return y.reshape(*x.q.shape[:-1], N), None
+
+
+def _fits(qx, qw, limit):
+    """Whether the shapes and types are those of a product that int32 can hold."""
+    return (
+        qx.dtype == qw.dtype == I8
+        and qw.ndim == 2
+        and qx.ndim > 0
+        and qx.size > 0
+        and qw.size > 0
+        and qx.shape[-1] == qw.shape[1] <= limit
+    )
 
 
 def _rows(q):
@@ -70,8 +93,6 @@ def _rows(q):
 def _products(qx, qw, finish):
     """finish(rows, (chunks, rows, out) float32), for every block of rows."""
     K = qx.shape[-1]
-    if K > MAX_INPUTS:
-        raise ValueError(f"{K} inputs may overflow int32; {MAX_INPUTS} cannot")
     rows, chunks = qx.reshape(-1, K), pool.blocks(K, CHUNK)
     w = qw.T.astype(F32)  # (K,N)
 
@@ -91,8 +112,10 @@ def _quantize(x, q, scale, zero, finite):
             lo = x[m, k] if x[m, k] < lo else lo
             hi = x[m, k] if x[m, k] > hi else hi
             bad += x[m, k] - x[m, k]  # 0, and NaN for a NaN or an infinity
-        finite[m] = bad == 0
         s = max((hi - lo) / F32(255), _TINY)
+        finite[m] = bad == 0 and s < F32(np.inf)
+        if not finite[m]:
+            continue
         z = F32(np.rint(F32(-128) - lo / s))
         scale[m], zero[m] = s, I32(z)
         for k in range(K):

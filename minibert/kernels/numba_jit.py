@@ -10,8 +10,8 @@ fastmath         "reassoc" lets a sum run in several lanes, "contract" allows fu
 
 try:
     import numba
-except ImportError as error:
-    raise ImportError(f"Numba is missing ({error}): pip install numba") from error
+except Exception as error:  # a Numba that does not fit this NumPy or Python fails in many ways
+    raise ImportError(f"Numba is missing or does not fit ({error}): pip install numba") from error
 
 REORDER = frozenset({"reassoc", "contract"})  # sums in any order
 FUSE = frozenset({"contract"})  # what is written, but for fused multiply-add

@@ -21,7 +21,13 @@ import numpy as np
 from minibert.kernels import pool
 from minibert.kernels.numba_dropout import NO_DROPOUT, drop_elements, mask_numbers
 from minibert.kernels.numba_jit import REORDER, jit
-from minibert.kernels.numba_linear import as_rows, weight_gradient
+from minibert.kernels.numba_linear import (
+    as_rows,
+    cotangent_rows,
+    linear_fits,
+    plain,
+    weight_gradient,
+)
 from minibert.kernels.numba_math import keeps
 
 F32, U32 = np.float32, np.uint32
@@ -29,7 +35,10 @@ _WORK = 140  # operations an element, see `pool.even_blocks`
 
 
 def layernorm_forward(x, gamma, beta, eps=1e-12):
-    z = as_rows(x)
+    """y, and xhat, 1/sigma, gamma for the backward."""
+    if not gamma.shape == beta.shape == x.shape[-1:]:
+        return NotImplemented
+    z, gamma, beta = as_rows(x), plain(gamma), plain(beta)
     M, D = z.shape
     xhat, y, inv_sigma = np.empty_like(z), np.empty_like(z), np.empty(M, F32)
 
@@ -41,13 +50,23 @@ def layernorm_forward(x, gamma, beta, eps=1e-12):
 
 
 def layernorm_backward(dy, cache):
+    """dx, dgamma, dbeta."""
     xhat, inv_sigma, gamma, x_shape = cache
-    dz, _, dgamma, dbeta = _backward(as_rows(dy), xhat, inv_sigma, gamma, NO_DROPOUT)
+    dz, _, dgamma, dbeta = _backward(
+        cotangent_rows(dy, x_shape), xhat, inv_sigma, gamma, NO_DROPOUT
+    )
     return dz.reshape(x_shape), dgamma, dbeta
 
 
 def linear_add_layernorm_forward(x, w, b, residual, gamma, beta, eps=1e-12, drop=None):
+    """y, and rows of x, w, xhat, 1/sigma, gamma and the mask's numbers for the backward."""
+    shape = *x.shape[:-1], len(w)
+    if not (
+        linear_fits(x, w, b) and residual.shape == shape and gamma.shape == beta.shape == b.shape
+    ):
+        return NotImplemented
     rows, residual_rows = as_rows(x), as_rows(residual)
+    b, gamma, beta = map(plain, (b, gamma, beta))
     M, D = residual_rows.shape
     xhat, y, inv_sigma = np.empty((M, D), F32), np.empty((M, D), F32), np.empty(M, F32)
     mask = mask_numbers(drop)
@@ -59,14 +78,17 @@ def linear_add_layernorm_forward(x, w, b, residual, gamma, beta, eps=1e-12, drop
         _normalize(z, gamma, beta, F32(eps), z, inv_sigma[at], y[at])
 
     pool.run((block, pool.row_blocks(M, 2 * w.size + _WORK * D)))
-    cache = rows, w, xhat, inv_sigma, gamma, mask, x.shape, residual.shape
-    return y.reshape(residual.shape), cache
+    cache = rows, w, xhat, inv_sigma, gamma, mask, x.shape, shape
+    return y.reshape(shape), cache
 
 
 def linear_add_layernorm_backward(dy, cache):
+    """dx, dw, db, dresidual, dgamma, dbeta."""
     rows, w, xhat, inv_sigma, gamma, mask, x_shape, shape = cache
     dx = np.empty(rows.shape, F32)
-    dz, dh, dgamma, dbeta = _backward(as_rows(dy), xhat, inv_sigma, gamma, mask, w, dx)
+    dz, dh, dgamma, dbeta = _backward(
+        cotangent_rows(dy, shape), xhat, inv_sigma, gamma, mask, w, dx
+    )
     dw, db = weight_gradient(dh, rows)  # (1')
     return dx.reshape(x_shape), dw, db, dz.reshape(shape), dgamma, dbeta
 

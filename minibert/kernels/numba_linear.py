@@ -7,6 +7,8 @@
 No loop written here could compete with BLAS. What can be saved is around it: all leading axes
 become one (NumPy would call BLAS once a sequence), each block of rows stays in one core's cache,
 and queries, keys and values are one product of three times the width.
+
+Error against float64: 1e-6 relative norm, BLAS's own.
 """
 
 import numpy as np
@@ -14,13 +16,18 @@ import numpy as np
 from minibert.kernels import pool
 from minibert.kernels.numba_jit import REORDER, jit
 
+F32 = np.float32
+
 
 def linear_forward(x, w, b):
-    rows = as_rows(x)
-    y = np.empty((len(rows), len(w)), np.float32)
+    """y, and rows of x, w for the backward."""
+    if not linear_fits(x, w, b):
+        return NotImplemented
+    rows, b = as_rows(x), plain(b)
+    y = np.empty((len(rows), len(w)), F32)
 
     def block(at):
-        np.matmul(rows[at], w.T, out=y[at])
+        np.matmul(rows[at], w.T, out=y[at])  # (1)
         _add_bias(y[at], b)
 
     pool.run((block, pool.row_blocks(len(rows), 2 * w.size)))
@@ -28,31 +35,59 @@ def linear_forward(x, w, b):
 
 
 def linear_backward(dy, cache):
+    """dx, dw, db."""
     rows, w, x_shape = cache
-    dy = as_rows(dy)
-    dx = np.empty(rows.shape, np.float32)
+    dy = cotangent_rows(dy, (*x_shape[:-1], len(w)))
+    dx = np.empty(rows.shape, F32)
     dw, db, *jobs = _weight_jobs(dy, rows)
-    dx_blocks = pool.row_blocks(len(rows), 2 * w.size)
-    pool.run((lambda at: np.matmul(dy[at], w, out=dx[at]), dx_blocks), *jobs)
+
+    def block(at):
+        np.matmul(dy[at], w, out=dx[at])  # (1')
+
+    pool.run((block, pool.row_blocks(len(rows), 2 * w.size)), *jobs)
     return dx.reshape(x_shape), dw, db
 
 
 def qkv_forward(x, wq, bq, wk, bk, wv, bv):
+    """(q, k, v), which are views of one array, and what linear_backward needs."""
+    if not all(linear_fits(x, w, b) for w, b in ((wq, bq), (wk, bk), (wv, bv))):
+        return NotImplemented
     y, cache = linear_forward(x, np.concatenate((wq, wk, wv)), np.concatenate((bq, bk, bv)))
     ends = len(wq), len(wq) + len(wk)
-    return tuple(np.split(y, ends, -1)), (cache, ends)  # (2) views of y
+    return tuple(np.split(y, ends, -1)), (cache, ends)  # (2)
 
 
 def qkv_backward(dout, cache):
+    """dx, dwq, dbq, dwk, dbk, dwv, dbv."""
     cache, ends = cache
     dx, dw, db = linear_backward(_side_by_side(*dout), cache)
     (dwq, dwk, dwv), (dbq, dbk, dbv) = np.split(dw, ends), np.split(db, ends)
     return dx, dwq, dbq, dwk, dbk, dwv, dbv
 
 
+def linear_fits(x, w, b):
+    """Whether the shapes are those of a linear layer."""
+    return w.ndim == 2 and x.shape[-1] == w.shape[1] and b.shape == w.shape[:1]
+
+
+def plain(a):
+    """The array, or a copy of it: float32, without gaps, not read-only.
+
+    Numba compiles a kernel once for every kind of array that it meets, which takes seconds.
+    """
+    return a if a.dtype == F32 and a.flags.carray else np.require(a, F32, "CW")
+
+
 def as_rows(x):
-    """(..., n) as float32 rows (M, n) without gaps; a copy only where needed."""
-    return np.ascontiguousarray(x, np.float32).reshape(-1, x.shape[-1])
+    """(..., n) as `plain` rows (M, n)."""
+    return plain(x).reshape(-1, x.shape[-1])
+
+
+def cotangent_rows(dy, shape):
+    """`as_rows` of a cotangent, whose shape must be that of the output."""
+    if dy.shape != shape:
+        raise ValueError(f"the cotangent is {dy.shape}, the output was {shape}: they must be equal")
+    return as_rows(dy)
 
 
 def weight_gradient(dy, rows):
@@ -64,35 +99,34 @@ def weight_gradient(dy, rows):
 
 def _weight_jobs(dy, rows):
     """dW and db, and the jobs that fill them: a block is some columns of the wider factor."""
-    (M, O), I = dy.shape, rows.shape[1]
-    dw, db = np.empty((O, I), np.float32), np.empty(O, np.float32)
+    O, I = dy.shape[1], rows.shape[1]
+    dw, db = np.empty((O, I), F32), np.empty(O, F32)
 
     def outputs(at):
-        np.matmul(dy[:, at].T, rows, out=dw[at])
+        np.matmul(dy[:, at].T, rows, out=dw[at])  # (1')
 
     def inputs(at):
-        np.matmul(dy.T, rows[:, at], out=dw[:, at])
+        np.matmul(dy.T, rows[:, at], out=dw[:, at])  # (1')
 
-    widest = max(O, I)
-    columns = pool.blocks(widest, 128 if widest > 128 else 64)
-    sums = (lambda _: _column_sums(dy, db)), (None,)
-    return dw, db, (outputs if O >= I else inputs, columns), sums
+    def sums(_):
+        _column_sums(dy, db)  # (1')
+
+    columns = pool.row_blocks(max(O, I), 2 * min(O, I) * len(dy))
+    return dw, db, (outputs if O >= I else inputs, columns), (sums, [slice(None)])
 
 
 def _side_by_side(*parts):
-    """Arrays (..., n) as one (..., 3n). Free where they lie so in memory already."""
-    first = parts[0]
-    n = first.shape[-1] * first.itemsize
-    start = first.__array_interface__["data"][0]
-    adjacent = all(
-        part.__array_interface__["data"][0] == start + i * n
-        and (part.shape, part.strides, part.dtype) == (first.shape, first.strides, np.float32)
-        for i, part in enumerate(parts)
-    )
-    if not adjacent or first.ndim < 2 or first.strides[-1] != 4 or first.strides[-2] != 3 * n:
+    """Arrays (..., n) as one (..., 3n); free where they lie so in memory already."""
+    first, width = parts[0], parts[0].shape[-1] * 4
+    start, gap = first.__array_interface__["data"][0], 3 * width
+    adjacent = first.ndim > 1 and first.strides[-2:] == (gap, 4)
+    for i, part in enumerate(parts):
+        same = (part.shape, part.strides, part.dtype) == (first.shape, first.strides, F32)
+        adjacent &= same and part.__array_interface__["data"][0] == start + i * width
+    if not adjacent:
         return np.concatenate(parts, -1)
-    shape = *first.shape[:-1], 3 * first.shape[-1]
-    return np.lib.stride_tricks.as_strided(first, shape, first.strides, writeable=False)
+    shape = *first.shape[:-1], gap // 4
+    return np.lib.stride_tricks.as_strided(first, shape, first.strides)
 
 
 @jit(REORDER)

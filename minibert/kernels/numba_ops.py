@@ -1,12 +1,10 @@
 """The table of Numba kernels, and when they step aside.
 
-A kernel is written for float32. Where an argument is of another type (float64, an int8 weight),
-where a dropout mask is given instead of computed, or where an array is empty, the formula of
-minibert.ops runs: correct at any precision, and not worth a second set of kernels. The backward
-follows its forward, which it knows by the kind of cache that it gets.
+A kernel is written for float32 and for the usual shapes. Anything else (float64, an int8 weight,
+a dropout mask that is given instead of computed, an empty array, shapes that do not fit) gets
+NotImplemented, upon which `minibert.kernels` runs the formula: it is right at any precision, and it
+is the one to say what is wrong. A backward follows its forward, by the kind of cache that it gets.
 """
-
-from functools import wraps
 
 import numpy as np
 
@@ -35,11 +33,6 @@ _PAIRS = {
     "softmax": numba_softmax,
     "softmax_cross_entropy": numba_softmax,
 }
-_SINGLE = {
-    "int8_linear_forward": numba_int8,
-    "int8_matmul": numba_int8,
-    "quantize_affine": numba_int8,
-}
 
 
 class _KernelCache(tuple):
@@ -48,60 +41,33 @@ class _KernelCache(tuple):
     __slots__ = ()
 
 
-def _suits(args):
-    """Whether a kernel can take these arguments."""
-    for a in args:
-        if isinstance(a, np.ndarray):
-            if a.size == 0 or (a.dtype.kind not in "iub" and a.dtype != np.float32):
-                return False
-        elif isinstance(a, ops.Drop):
-            if a.masks is not None:
-                return False
-        elif isinstance(a, ops.QTensor | ops.QRows | np.generic):
-            return False
-    return True
-
-
 def _pair(name, module):
+    """The forward and backward of an op, which step aside where they must."""
     forward, backward = (getattr(module, f"{name}_{way}") for way in ("forward", "backward"))
-    formula, formula_backward = (getattr(ops, f"{name}_{way}") for way in ("forward", "backward"))
 
-    @wraps(formula)
-    def choose_forward(*args, **kwargs):
-        if not (_suits(args) and _suits(kwargs.values())):
-            return formula(*args, **kwargs)
-        out, cache = forward(*args, **kwargs)
+    def suited_forward(*args, **kwargs):
+        if not all(map(_is_float32, (*args, *kwargs.values()))):
+            return NotImplemented
+        result = forward(*args, **kwargs)
+        if result is NotImplemented:
+            return NotImplemented
+        out, cache = result
         return out, _KernelCache((cache,))
 
-    @wraps(formula_backward)
-    def choose_backward(dout, cache):
-        if isinstance(cache, _KernelCache):
-            return backward(dout, cache[0])
-        return formula_backward(dout, cache)
+    def suited_backward(dout, cache):
+        return backward(dout, cache[0]) if isinstance(cache, _KernelCache) else NotImplemented
 
-    return {f"{name}_forward": choose_forward, f"{name}_backward": choose_backward}
+    return {f"{name}_forward": suited_forward, f"{name}_backward": suited_backward}
 
 
-def _single(name, module):
-    function, formula = getattr(module, name), getattr(ops, name)
-
-    @wraps(formula)
-    def choose(*args):
-        return (function if _suits_int8(args) else formula)(*args)
-
-    return {name: choose}
-
-
-def _suits_int8(args):
-    """int8_linear takes a QTensor, and QRows or an array, and a bias: float32 wherever float."""
-    arrays = [part for a in args for part in _parts(a)]
-    return all(a.size and (a.dtype in (np.int8, np.int32, np.float32)) for a in arrays)
-
-
-def _parts(a):
-    if isinstance(a, ops.QTensor):
-        return a.q, a.scale
-    return a if isinstance(a, ops.QRows) else (a,)
+def _is_float32(argument):
+    """Whether an argument is nothing that kernels cannot take; numbers and None are fine."""
+    if isinstance(argument, np.ndarray):
+        is_float32 = argument.dtype.kind in "iub" or argument.dtype == np.float32
+        return is_float32 and argument.size > 0 and argument.ndim > 0
+    if isinstance(argument, ops.Drop):
+        return argument.masks is None
+    return argument is None or isinstance(argument, (bool, int, float, np.number))
 
 
 def _keep_freed_memory():
@@ -109,14 +75,17 @@ def _keep_freed_memory():
 
     A training step allocates and frees the same tens of megabytes again and again; given back to
     the system each time, a tenth of the step goes into getting them again, page by page. glibc
-    keeps blocks up to the size of the largest that it has seen freed, but 32 MB at most.
+    keeps what it once saw freed in blocks of that size, up to 32 MB. (Nothing is written here, so
+    that no memory is really taken.)
     """
     np.empty(31 << 20, np.uint8)
 
 
-KERNELS = {}
+KERNELS = {
+    "int8_linear_forward": numba_int8.int8_linear_forward,
+    "int8_matmul": numba_int8.int8_matmul,
+    "quantize_affine": numba_int8.quantize_affine,
+}
 for _name, _module in _PAIRS.items():
     KERNELS |= _pair(_name, _module)
-for _name, _module in _SINGLE.items():
-    KERNELS |= _single(_name, _module)
 _keep_freed_memory()

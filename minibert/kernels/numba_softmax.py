@@ -20,15 +20,15 @@ import numpy as np
 
 from minibert.kernels import pool
 from minibert.kernels.numba_jit import REORDER, jit
-from minibert.kernels.numba_linear import as_rows
+from minibert.kernels.numba_linear import as_rows, cotangent_rows
 from minibert.kernels.numba_math import LOWEST_KEY, exp_nonpositive, ordered, unordered
-from minibert.ops.cross_entropy import softmax_cross_entropy_forward as formula
 
 F32 = np.float32
 _WORK = 100  # operations an element, see `pool.even_blocks`
 
 
 def softmax_forward(s):
+    """p, and p for the backward."""
     rows = as_rows(s)
     p = np.empty_like(rows)
     pool.run((lambda at: _softmax(rows[at], p[at]), pool.row_blocks(len(p), _WORK * p.shape[1])))
@@ -37,7 +37,8 @@ def softmax_forward(s):
 
 
 def softmax_backward(dp, cache):
-    p, dp = as_rows(cache), as_rows(dp)
+    """ds."""
+    p, dp = as_rows(cache), cotangent_rows(dp, cache.shape)
     ds = np.empty_like(p)
 
     def block(at):
@@ -48,10 +49,13 @@ def softmax_backward(dp, cache):
 
 
 def softmax_cross_entropy_forward(logits, labels, *, ignore_index=-100, smoothing=0.0):
+    """The loss, and logits, labels, lse and the row count for the backward."""
+    if labels.shape != logits.shape[:-1]:
+        return NotImplemented
     z, y = as_rows(logits), np.ascontiguousarray(labels, np.int64).reshape(-1)
     counted = y != ignore_index
     if not ((y[counted] >= 0) & (y[counted] < z.shape[1])).all():
-        formula(logits, labels, ignore_index=ignore_index)  # raises, and says why
+        return NotImplemented  # the formula says which label is wrong
     n = max(int(counted.sum()), 1)
     losses, lse = np.empty(len(z), F32), np.empty(len(z), F32)
     y = np.where(counted, y, -1)
@@ -64,6 +68,7 @@ def softmax_cross_entropy_forward(logits, labels, *, ignore_index=-100, smoothin
 
 
 def softmax_cross_entropy_backward(dloss, cache):
+    """dlogits."""
     z, y, smoothing, lse, n, shape = cache
     dz = np.empty_like(z)
 

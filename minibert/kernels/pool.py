@@ -21,7 +21,9 @@ import threading
 
 from threadpoolctl import ThreadpoolController
 
-BLOCK_WORK = 32_000_000  # operations of a block: about 0.3 ms, ten times what a hand-over costs
+# In operations, of which a matrix product does about a hundred in a nanosecond.
+BLOCK_WORK = 64_000_000  # of a block at most, 0.6 ms: larger ones balance badly
+LEAST_WORK = 16_000_000  # that is cut at all: a hand-over costs a third of it
 
 _state = {"size": None, "pool": None}
 
@@ -67,25 +69,26 @@ def blocks(n, size):
 
 
 def even_blocks(n, work, step=1):
-    """Blocks that take about BLOCK_WORK operations each.
+    """Cut n into one block, or an even number of nearly equal ones.
 
     Parameters
     ----------
     n : int
         Number of rows, or of whatever is cut.
     work : int
-        Operations that one of them takes, in units of 0.01 ns: a matrix product's.
+        Operations that one of them takes; see BLOCK_WORK.
     step : int
         The sizes are multiples of it.
 
     Returns
     -------
     list of slice
-        One, or an even number, of nearly equal size.
+        One where the work is under LEAST_WORK, or of BLOCK_WORK each at most.
     """
-    count = n * work // BLOCK_WORK + 1
-    count += count > 1 and count % 2
-    rows = -(-n // count)
+    total = n * work
+    pairs = -(-total // (2 * BLOCK_WORK))
+    count = 2 * pairs if total > LEAST_WORK else 1
+    rows = max(-(-n // count), 1)
     return blocks(n, -(-rows // step) * step)
 
 
@@ -97,8 +100,9 @@ def row_blocks(n, work):
 def threads():
     """How many threads `run` uses, the caller's among them."""
     if _state["size"] is None:
-        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        _state["size"] = min(os.cpu_count() or 1, usable or 1)
+        count = os.cpu_count() or 1
+        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count
+        _state["size"] = min(count, allowed)
     return _state["size"]
 
 

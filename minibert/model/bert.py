@@ -26,7 +26,6 @@ from minibert.model.heads import (
 from minibert.model.linear import FLOAT
 from minibert.model.params import add_grads
 
-
 HEAD_NAMES = {"classification": f"{CLASSIFIER}.weight", "mlm": DECODER_BIAS}
 
 

@@ -63,24 +63,30 @@ class FloatLinear(ComposedLinear):
     """The fused kernels; int8 weights take the int8 kernels by their type."""
 
     def qkv_forward(self, names, x, weights):
+        """(q, k, v)."""
         return F.qkv_forward(x, *(array for wb in weights for array in wb))
 
     def qkv_backward(self, names, dout, cache):
+        """dx and gradients."""
         dx, *dwb = F.qkv_backward(dout, cache)
         keys = (f"{name}.{kind}" for name in names for kind in ("weight", "bias"))
         return dx, dict(zip(keys, dwb, strict=True))
 
     def gelu_forward(self, name, x, w, b):
+        """gelu(x W^T + b)."""
         return F.linear_gelu_forward(x, w, b)
 
     def gelu_backward(self, name, dy, cache):
+        """dx and gradients."""
         dx, dw, db = F.linear_gelu_backward(dy, cache)
         return dx, {f"{name}.weight": dw, f"{name}.bias": db}
 
     def add_layernorm_forward(self, name, x, w, b, residual, gamma, beta, eps, drop):
+        """layernorm(residual + dropout(x W^T + b))."""
         return F.linear_add_layernorm_forward(x, w, b, residual, gamma, beta, eps, drop)
 
     def add_layernorm_backward(self, name, dy, cache):
+        """dx, dresidual, (dgamma, dbeta) and gradients."""
         dx, dw, db, dsum, *dnorm = F.linear_add_layernorm_backward(dy, cache)
         return dx, dsum, dnorm, {f"{name}.weight": dw, f"{name}.bias": db}
 

@@ -45,7 +45,7 @@ class Drop(NamedTuple):
         """The same run and step at another site, with that site's rate."""
         return self._replace(site=site, rate=self.rate if rate is None else rate)
 
-    def keys(self):
+    def hash_keys(self):
         """The two 32-bit keys of (2)."""
         state = 0
         for word in (self.seed, self.step, self.site):
@@ -70,7 +70,7 @@ def keep_mask(shape, drop):
     size = int(np.prod(shape))
     if size > 2**32:
         raise ValueError(f"dropout of {size} elements; the hash counts to 2^32: split the batch")
-    k0, k1 = (np.uint32(key) for key in drop.keys())
+    k0, k1 = map(np.uint32, drop.hash_keys())
     h = np.arange(size, dtype=np.uint32)
     h ^= k0
     h ^= h >> 16

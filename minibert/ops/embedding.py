@@ -41,7 +41,7 @@ def embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
         An id is outside its table, or the sequence is longer than the position table.
     """
     L = ids.shape[-1]
-    if L > position.shape[0]:
+    if position.shape[0] < L:
         raise ValueError(
             f"ids has {L} tokens a row, the model has {position.shape[0]} positions: "
             "truncate the text"

@@ -6,7 +6,8 @@ Weights are symmetric, one scale a row (output channel), so that zero stays zero
 
 Activations are affine, one scale and zero point a row (token), so that all 256 codes are used:
 
-    (2)  lo = min(x, 0)    hi = max(x, 0)    scale = (hi - lo) / 255    zero = rint(-128 - lo / scale)
+    (2)  lo = min(x, 0)    hi = max(x, 0)    scale = (hi - lo) / 255
+         zero = rint(-128 - lo / scale)
     (3)  q = clip(rint(x / scale) + zero, -128, 127)                    x is about scale (q - zero)
 
 rint rounds ties to even. The product of two such matrices is exact in int32; zero leaves the sum:
@@ -14,8 +15,9 @@ rint rounds ties to even. The product of two such matrices is exact in int32; ze
     (4)  acc = q_x q_w^T
     (5)  y = s_x s_w (acc - zero * row_sum) + b,      row_sum = sum over inputs of q_w
 
-int32 holds the sum (4) of up to 131,071 inputs, and the difference in (5) of up to 65,793. Rounding has no gradient that is worth anything;
-training uses straight-through surrogates, which are not here.
+int32 holds the sum (4) of up to 131,071 inputs, and the difference in (5) of up to 65,793.
+Rounding has no gradient that is worth anything; training uses straight-through surrogates, which
+are not here.
 """
 
 import numpy as np

@@ -191,8 +191,8 @@ def run_demo(out, material, settings, *, seed=1, progress=True, say=print):
     done(f"models, figures and report.json are in {out}")
     say(f"\n{format_table(rows)}\n")
     say(
-        f"The distilled student keeps {report['student_of_teacher']:.1%} of its teacher's accuracy. "
-        f"With the words of each test text shuffled, the teacher falls from "
+        f"The distilled student keeps {report['student_of_teacher']:.1%} of its teacher's "
+        f"accuracy. With the words of each test text shuffled, the teacher falls from "
         f"{accuracies['teacher']:.1%} to {report['teacher_on_shuffled_words']:.1%}.\n"
     )
     for text in material.sentences:
@@ -380,7 +380,7 @@ def attention_pair(encoded, teacher, student):
 
 def weight_pair(before, after):
     """Some matrices in float, and what int8 makes of them."""
-    names = [name for name in layer_matrices(before) if ".0." in name]
+    names = layer_matrices(before)[2:6]  # value, attention output and feed-forward of layer 0
     return {n: before[n] for n in names}, {n: after[n].dequantize() for n in names}
 
 

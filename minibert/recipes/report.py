@@ -35,8 +35,8 @@ def format_table(rows):
     ]
     widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     lines = [
-        "  ".join([line[0].ljust(widths[0]), *(v.rjust(w) for v, w in zip(line[1:], widths[1:]))])
-        for line in (head, *body)
+        f"{name.ljust(widths[0])}  " + "  ".join(map(str.rjust, figures, widths[1:]))
+        for name, *figures in (head, *body)
     ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
@@ -62,15 +62,12 @@ def latencies(predictors, texts, *, singles=100, batches=10):
     """
     one = [texts[i : i + 1] for i in range(min(singles, len(texts)))]
     many = [texts[i : i + 32] for i in range(0, min(32 * batches, len(texts)), 32)]
-    return {
-        name: times
-        for name, times in zip(
-            predictors, zip(_medians(predictors, one), _medians(predictors, many)), strict=True
-        )
-    }
+    single, batched = _medians(predictors, one), _medians(predictors, many)
+    return {name: (single[name], batched[name]) for name in predictors}
 
 
 def _medians(predictors, batches):
+    """Median milliseconds a batch, by predictor."""
     for predict in predictors.values():
         predict(batches[0])
     times = {name: [] for name in predictors}
@@ -79,4 +76,4 @@ def _medians(predictors, batches):
             start = time.perf_counter()
             predict(batch)
             times[name].append(time.perf_counter() - start)
-    return [float(np.median(times[name])) * 1e3 for name in predictors]
+    return {name: float(np.median(seconds)) * 1e3 for name, seconds in times.items()}

@@ -27,8 +27,8 @@ from minibert.prune import (
 from minibert.recipes.examples import Epochs, MaskedEpochs, predict_logits
 from minibert.recipes.objectives import (
     PredictionDistillation,
-    TransformerDistillation,
     Transformed,
+    TransformerDistillation,
 )
 from minibert.train import TrainStep, fit, make_schedule, supervised
 

@@ -53,7 +53,7 @@ def test_neighbours_within_a_mask_are_independent():
 def test_the_hash_is_the_loop_form():
     for drop in (Drop(0.3, 1, 2, 3), Drop(0.1), Drop(0.7, seed=2**63, step=10**6, site=99)):
         assert np.array_equal(
-            keep_mask((1000,), drop), spec.keep_mask(1000, drop.rate, *drop.keys())
+            keep_mask((1000,), drop), spec.keep_mask(1000, drop.rate, *drop.hash_keys())
         )
 
 
@@ -69,7 +69,7 @@ def test_the_keys_come_from_splitmix64():
 
     assert mix(0) == first
     state = mix(mix(mix(5) ^ 6) ^ 7)
-    assert Drop(0.1, seed=5, step=6, site=7).keys() == (state >> 32, state % 2**32)
+    assert Drop(0.1, seed=5, step=6, site=7).hash_keys() == (state >> 32, state % 2**32)
 
 
 def test_at_gives_another_site_of_the_same_step():

@@ -17,7 +17,7 @@ from minibert.recipes.corpus.english import ENGLISH
 from minibert.recipes.corpus.wording import Language, Wording
 
 LABELS = tuple(ENGLISH.things)
-TOPIC_FIRST = 0.7
+TOPIC_FIRST = 0.65
 _CHOICE = re.compile(r"\[([^\]]*)\]")
 _SLOT = re.compile(r"\{(\w+)\}")
 
@@ -34,7 +34,7 @@ class Writer:
 
     def __init__(self, language: Language, wording: Wording, rng: random.Random):
         self.language, self.wording, self.rng = language, wording, rng
-        self.slots = {"day": language.days, **wording.names}
+        self.slots = {"day": language.days, **wording.words}
 
     def pick(self, items):
         # random() is the one method whose sequence Python promises to keep between versions
@@ -44,37 +44,39 @@ class Writer:
         return self.rng.random() < probability
 
     def fill(self, template, **given):
-        """Make the choices of a template and fill its slots."""
+        """Make the choices of a template and fill its slots; ``given`` holds {A} and {B}."""
         template = _CHOICE.sub(lambda match: self.pick(match[1].split("|")), template)
+        return _SLOT.sub(lambda match: given.get(match[1]) or self.slot(match[1]), template)
 
-        def value(match):
-            if match[1] in given:
-                return given[match[1]]
-            if match[1] == "number":
-                return str(2 + int(self.rng.random() * 29))
-            return self.pick(self.slots[match[1]])
+    def slot(self, name):
+        """Something to stand for {name}."""
+        if name == "number":
+            return str(2 + int(self.rng.random() * 29))
+        return self.fill(self.pick(self.slots[name]))
 
-        sentence = _SLOT.sub(value, template)
-        return sentence[:1].upper() + sentence[1:] if not given.get("inner") else sentence
+    def sentence(self, template, **given):
+        """A filled template that begins with a capital letter."""
+        text = self.fill(template, **given)
+        return text[0].upper() + text[1:]
 
     def thing(self, topic):
-        return self.fill(self.pick(self.language.things[topic]), inner="yes")
+        return self.fill(self.pick(self.language.things[topic]))
 
     def facts(self, topic, n):
         """n sentences about a topic, without repeating a template until all have been used."""
         stock, out = [], []
         for _ in range(n):
             stock = stock or list(self.wording.facts[topic])
-            out.append(self.fill(stock.pop(int(self.rng.random() * len(stock)))))
+            out.append(self.sentence(stock.pop(int(self.rng.random() * len(stock)))))
         return out
 
     def frame(self, topic, other):
         """One sentence that tells by word order that the message is about topic, not other."""
         frames = self.wording.topic_first if self.chance(TOPIC_FIRST) else self.wording.topic_second
-        return self.fill(self.pick(frames), A=self.thing(topic), B=self.thing(other))
+        return self.sentence(self.pick(frames), A=self.thing(topic), B=self.thing(other))
 
     def filler(self):
-        return self.fill(self.pick(self.wording.fillers))
+        return self.sentence(self.pick(self.wording.fillers))
 
     def plain(self, topic, other):
         """One topic and nothing else."""
@@ -99,7 +101,7 @@ class Writer:
         """Somebody else's words on the other topic, with a frame before and one after them."""
         opening, ending = self.pick(self.wording.quotes)
         quote = self.facts(other, 3 + int(self.rng.random() * 8))
-        return [self.frame(topic, other), self.fill(opening), *quote, self.fill(ending),
+        return [self.frame(topic, other), self.sentence(opening), *quote, self.sentence(ending),
                 self.frame(topic, other)]
 
     def write(self, topic, other):
@@ -107,11 +109,11 @@ class Writer:
         kinds = (self.plain,) * 12 + (self.contrast,) * 32 + (self.digest,) * 4 + (self.forward,) * 2
         parts = self.pick(kinds)(topic, other)
         if self.chance(0.3):
-            parts.insert(0, self.fill(self.pick(self.wording.greetings)))
+            parts.insert(0, self.sentence(self.pick(self.wording.greetings)))
         if self.chance(0.3):
             parts.append(self.filler())
         if self.chance(0.2):
-            parts.append(self.fill(self.pick(self.wording.closings)))
+            parts.append(self.sentence(self.pick(self.wording.closings)))
         return self.language.space.join(parts)
 
 

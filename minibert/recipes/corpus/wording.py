@@ -4,6 +4,7 @@ Every entry of a word list is a small template:
 
 - ``[rain|snow]`` is a choice of one of the alternatives;
 - ``{person}``, ``{place}``, ``{company}``, ``{day}`` and ``{number}`` are filled in at random;
+- ``{says}``, ``{asks}`` and the like stand for phrases, templates themselves;
 - ``{A}`` and ``{B}``, in frames only, are two things: the one that the text is about, and one
   of another topic that it mentions in passing.
 """
@@ -16,8 +17,8 @@ class Wording(NamedTuple):
 
     Attributes
     ----------
-    names : dict[str, tuple[str, ...]]
-        Values of ``{person}``, ``{place}`` and ``{company}``.
+    words : dict[str, tuple[str, ...]]
+        What ``{person}``, ``{place}``, ``{company}`` and the phrases may stand for.
     facts : dict[str, tuple[str, ...]]
         Sentences that speak of a topic, by label.
     topic_first, topic_second : tuple[str, ...]
@@ -28,7 +29,7 @@ class Wording(NamedTuple):
         Sentences that belong to no topic.
     """
 
-    names: dict[str, tuple[str, ...]]
+    words: dict[str, tuple[str, ...]]
     facts: dict[str, tuple[str, ...]]
     topic_first: tuple[str, ...]
     topic_second: tuple[str, ...]

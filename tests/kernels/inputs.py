@@ -1,0 +1,95 @@
+"""Float32 inputs for every op that Numba accelerates, for any size n."""
+
+import numpy as np
+
+from minibert.ops import Attended, Drop
+
+DROP = Drop(0.3, seed=5, step=3, site=2)
+
+
+def inputs(op, n, seed=0):
+    """(args, kwargs): n is the length, the features, the classes, or all of them."""
+    rng = np.random.default_rng((n, seed))
+
+    def f(*shape):
+        return rng.standard_normal(shape).astype(np.float32)
+
+    def linear(out, ins):
+        return f(out, ins) / np.float32(np.sqrt(ins)), f(out)
+
+    B, H, K, F = 2, 3, max(n // 2, 1), 2 * n + 1
+    gamma = rng.uniform(0.5, 1.5, n).astype(np.float32)
+    if op in ("gelu", "softmax"):
+        return (3 * f(B, n, n),), {}
+    if op == "dropout":
+        return (f(B, n, n), DROP), {}
+    if op == "linear":
+        return (f(B, n, n), *linear(F, n)), {}
+    if op == "linear_gelu":
+        return (f(B, n, n), *linear(F, n)), {}
+    if op == "qkv":
+        return (f(B, n, n), *linear(n, n), *linear(n, n), *linear(n, n)), {}
+    if op == "layernorm":
+        return (0.5 + 2 * f(B, n, n), gamma, f(n), 1e-3), {}
+    if op == "linear_add_layernorm":
+        return (f(B, n, F), *linear(n, F), f(B, n, n), gamma, f(n), 1e-3), {"drop": DROP}
+    if op == "attention":
+        keep = np.arange(n) < np.array([n, n // 2])[:, None]  # n = 1: a row without a token
+        bias = np.where(keep, 0, np.finfo(np.float32).min).astype(np.float32)[:, None, None]
+        kwargs = {"drop": DROP, "head_mask": np.abs(f(H)), "want_scores": True}
+        return (f(B, H, n, K), f(B, H, n, K), f(B, H, n, K), bias), kwargs
+    if op == "softmax_cross_entropy":
+        labels = rng.integers(0, n, (B, n))
+        labels[0, 0] = -100
+        return (2 * f(B, n, n), labels), {"smoothing": 0.1}
+    if op == "embedding":
+        ids = rng.integers(0, n, (B, n))
+        return (f(n, F), f(n + 1, F), f(2, F), ids, rng.integers(0, 2, (B, n))), {"pad_id": 0}
+    raise KeyError(op)
+
+
+def leaves(x):
+    """The arrays and scalars of a result, without the Nones."""
+    if isinstance(x, tuple):
+        return [leaf for part in x for leaf in leaves(part)]
+    return [] if x is None else [x]
+
+
+def cotangent(out, seed=1):
+    """Random numbers of the structure, shapes and type of an output."""
+    rng = np.random.default_rng(seed)
+
+    def draw(y):
+        if y is None:
+            return None
+        if isinstance(y, tuple):
+            parts = [draw(part) for part in y]
+            return Attended(*parts) if isinstance(y, Attended) else tuple(parts)
+        return rng.standard_normal(y.shape).astype(np.float32) if y.ndim else np.float32(1.3)
+
+    return draw(out)
+
+
+def each_array(function, x):
+    """The same structure with the function applied to its float arrays."""
+    if isinstance(x, Drop) or x is None:
+        return x
+    if isinstance(x, Attended):
+        return Attended(*(each_array(function, part) for part in x))
+    if isinstance(x, tuple):
+        return tuple(each_array(function, part) for part in x)
+    if isinstance(x, dict):
+        return {name: each_array(function, part) for name, part in x.items()}
+    return function(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
+
+
+def in_float64(x):
+    return each_array(lambda a: a.astype(np.float64), x)
+
+
+def run(pair, args, kwargs, dout=None):
+    """Outputs and gradients of (forward, backward), in one list."""
+    forward, backward = pair
+    out, cache = forward(*args, **kwargs)
+    grads = backward(cotangent(out) if dout is None else dout, cache)
+    return leaves(out) + leaves(grads)

@@ -1,0 +1,306 @@
+"""Numba's kernels against the formulas in float64: numbers, masks, views, threads, NaN."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from minibert import ops
+from minibert.check import assert_close
+from minibert.ops import Attended, Drop
+
+from .inputs import DROP, cotangent, each_array, in_float64, inputs, leaves, run
+
+# Relative norm of the error in float32, for outputs and gradients; the kernels' files state them.
+BOUND = {
+    "attention": 2e-6,
+    "dropout": 2e-7,
+    "embedding": 1e-6,
+    "gelu": 5e-7,
+    "layernorm": 2e-6,
+    "linear": 1e-6,
+    "linear_add_layernorm": 2e-6,
+    "linear_gelu": 2e-6,
+    "qkv": 1e-6,
+    "softmax": 1e-6,
+    "softmax_cross_entropy": 1e-6,
+}
+OPS = sorted(BOUND)
+SIZES = (1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 128)
+
+
+def pair(module, op):
+    return getattr(module, f"{op}_forward"), getattr(module, f"{op}_backward")
+
+
+def check(numba, op, args, kwargs):
+    """The kernel is within its bound of the formula in float64, from the same inputs."""
+    out, cache = numba.__dict__[f"{op}_forward"](*args, **kwargs)
+    assert type(cache).__name__ == "_KernelCache", "the formula ran, not the kernel"
+    dout = cotangent(out)
+    got = leaves(out) + leaves(numba.__dict__[f"{op}_backward"](dout, cache))
+    expected = run(pair(ops, op), in_float64(args), in_float64(kwargs), in_float64(dout))
+    # A gradient that is zero in truth is noise; it is judged beside the others. So is LayerNorm's
+    # with one or two features, since its terms cancel.
+    narrow = got[0].shape[-1:] in ((1,), (2,))
+    floor = max(np.linalg.norm(e) for e in expected) * (1 if narrow else 1e-3)
+    for n, (g, e) in enumerate(zip(got, expected, strict=True)):
+        assert g.dtype == np.float32
+        assert_close(g, e, name=f"{op} {n}", rtol=BOUND[op], floor=max(floor, 1e-30))
+
+
+@pytest.mark.parametrize("n", [pytest.param(7, marks=pytest.mark.quick), *SIZES])
+@pytest.mark.parametrize("op", OPS)
+def test_kernel_is_within_its_bound_of_float64(numba, op, n):
+    check(numba, op, *inputs(op, n))
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_many_blocks_are_within_the_bound_too(numba, op, small_blocks):
+    check(numba, op, *inputs(op, 67))
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_float64_gets_the_formula(numba, op):
+    args, kwargs = map(in_float64, inputs(op, 5))
+    dout = in_float64(cotangent(pair(ops, op)[0](*args, **kwargs)[0]))
+    for a, b in zip(
+        run(pair(numba, op), args, kwargs, dout),
+        run(pair(ops, op), args, kwargs, dout),
+        strict=True,
+    ):
+        assert a.dtype == np.float64
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_the_number_of_threads_does_not_change_a_bit(numba, op, small_blocks, set_threads):
+    args, kwargs = inputs(op, 67)
+    results = []
+    for n in (1, 2, 3):
+        set_threads(n)
+        results.append(run(pair(numba, op), args, kwargs))
+    for others in results[1:]:
+        for a, b in zip(results[0], others, strict=True):
+            assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_views_with_gaps_give_the_same_numbers(numba, op):
+    def gaps(a):
+        wide = np.full((*a.shape[:-1], 2 * a.shape[-1]), np.nan, np.float32)
+        wide[..., ::2] = a
+        return wide[..., ::2]
+
+    args, kwargs = inputs(op, 7)
+    dout = cotangent(pair(ops, op)[0](*args, **kwargs)[0])
+    expected = run(pair(numba, op), args, kwargs, dout)
+    got = run(
+        pair(numba, op), each_array(gaps, args), each_array(gaps, kwargs), each_array(gaps, dout)
+    )
+    for a, b in zip(got, expected, strict=True):
+        assert_close(a, b, rtol=BOUND[op])
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_read_only_inputs_are_read(numba, op):
+    def locked(a):
+        a = a.copy()
+        a.flags.writeable = False
+        return a
+
+    args, kwargs = inputs(op, 5)
+    dout = cotangent(pair(ops, op)[0](*args, **kwargs)[0])
+    expected = run(pair(numba, op), args, kwargs, dout)
+    got = run(pair(numba, op), *(each_array(locked, part) for part in (args, kwargs, dout)))
+    for a, b in zip(got, expected, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_each_kernel_was_compiled_once(numba):
+    """For every kind of array that Numba meets it compiles again, which takes seconds."""
+    for op in OPS:
+        args, kwargs = inputs(op, 5)
+        run(pair(numba, op), *(each_array(np.asfortranarray, part) for part in (args, kwargs)))
+    modules = [m for name, m in sys.modules.items() if name.startswith("minibert.kernels.numba_")]
+    kernels = {f for m in modules for f in vars(m).values() if hasattr(f, "signatures")}
+    assert len(kernels) > 15
+    twice = [f.__name__ for f in kernels if len(f.signatures) > 1]
+    assert set(twice) <= {"_embed"}, "a large read-only table is rather compiled for than copied"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("op", [op for op in OPS if op != "softmax_cross_entropy"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_nan_and_infinity_go_where_the_formula_has_them(numba, op, value):
+    args, kwargs = inputs(op, 17)
+    first = args[0].copy()
+    first[(0,) * (first.ndim - 1) + (1,)] = value
+    args = (first, *args[1:])
+    dout = cotangent(pair(ops, op)[0](*args, **kwargs)[0])
+    expected = run(pair(ops, op), args, kwargs, dout)
+    got = run(pair(numba, op), args, kwargs, dout)
+    for g, e in zip(got, expected, strict=True):
+        assert np.array_equal(np.isnan(g), np.isnan(e))
+        assert np.array_equal(g[np.isinf(g)], e[np.isinf(e)])
+
+
+def test_a_nan_logit_gives_a_nan_loss(numba):
+    logits = np.zeros((3, 5), np.float32)
+    logits[1, 2] = np.nan
+    loss, cache = numba.softmax_cross_entropy_forward(logits, np.array([0, 1, 2]))
+    assert np.isnan(loss)
+    d = numba.softmax_cross_entropy_backward(1.0, cache)
+    assert np.array_equal(np.isnan(d).all(1), [False, True, False])
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_has_the_bits_of_the_formula(numba, rate, small_blocks):
+    x = np.random.default_rng(0).standard_normal((3, 37, 41)).astype(np.float32)
+    drop = Drop(rate, seed=2**40 + 1, step=7, site=3)
+    assert np.array_equal(numba.dropout_forward(x, drop)[0], ops.dropout_forward(x, drop)[0])
+
+
+@pytest.mark.parametrize("want_scores", [False, True])
+def test_attention_drops_what_the_formula_drops(numba, want_scores, small_blocks):
+    """With identity values and one key a query, the context shows the mask itself."""
+    B, H, L = 3, 5, 19
+    q = k = np.zeros((B, H, L, L), np.float32)
+    v = np.broadcast_to(np.eye(L, dtype=np.float32), (B, H, L, L))
+    (context, _), _ = numba.attention_forward(q, k, v, drop=DROP, want_scores=want_scores)
+    assert np.array_equal(context > 0, ops.keep_mask((B, H, L, L), DROP))
+
+
+BIASES = {
+    "none": None,
+    "padding": lambda f, B, H, L, S: f(B, 1, 1, S),
+    "causal": lambda f, B, H, L, S: f(1, 1, L, S),
+    "both": lambda f, B, H, L, S: f(B, 1, L, S),
+    "per head": lambda f, B, H, L, S: f(B, H, L, S),
+    "three axes": lambda f, B, H, L, S: f(H, L, S),
+    "one axis": lambda f, B, H, L, S: f(S),
+    "one number": lambda f, B, H, L, S: f(1, 1, 1, 1),
+    "a column": lambda f, B, H, L, S: f(B, H, L, 1),
+}
+
+
+@pytest.mark.parametrize("S", [11, 13])
+@pytest.mark.parametrize("bias", BIASES)
+def test_attention_takes_every_bias(numba, bias, S, small_blocks):
+    rng = np.random.default_rng(0)
+
+    def f(*shape):
+        return rng.standard_normal(shape).astype(np.float32)
+
+    B, H, L, K = 4, 3, 11, 5
+    args = f(B, H, L, K), f(B, H, S, K), f(B, H, S, K)
+    check(numba, "attention", (*args, BIASES[bias] and BIASES[bias](f, B, H, L, S)), {})
+
+
+def test_a_fully_padded_sequence_attends_evenly(numba):
+    rng = np.random.default_rng(0)
+    q, k, v = rng.standard_normal((3, 2, 3, 9, 4)).astype(np.float32)
+    keep = np.array([[True] * 9, [False] * 9])
+    (context, _), cache = numba.attention_forward(q, k, v, ops.padding_bias(keep))
+    assert_close(context[1], np.broadcast_to(v[1].mean(1, keepdims=True), v[1].shape), rtol=1e-6)
+    *grads, _ = numba.attention_backward(Attended(context, None), cache)
+    assert all(np.isfinite(g).all() for g in grads)
+
+
+def test_a_hidden_key_has_no_weight_at_all(numba):
+    """Not a tiny one: whatever stands in the padding cannot change the result."""
+    q, k, v = np.random.default_rng(0).standard_normal((3, 1, 2, 7, 4)).astype(np.float32)
+    bias = ops.padding_bias(np.arange(7)[None] < 5)
+    expected = numba.attention_forward(q, k, v, bias)[0].context
+    v[:, :, 5:] = 1e30
+    assert np.array_equal(numba.attention_forward(q, k, v, bias)[0].context, expected)
+
+
+def test_the_scores_may_be_wanted_without_a_cotangent(numba):
+    args, kwargs = inputs("attention", 9)
+    out, cache = numba.attention_forward(*args, **kwargs)
+    dout = Attended(out.context, None)
+    got = numba.attention_backward(dout, cache)
+    expected = ops.attention_backward(dout, ops.attention_forward(*args, **kwargs)[1])
+    for g, e in zip(got, expected, strict=True):
+        assert_close(g, e, rtol=5e-6)
+
+
+def test_heads_go_in_and_out_of_attention_without_copies(numba):
+    x = np.random.default_rng(0).standard_normal((2, 7, 12)).astype(np.float32)
+    w = np.random.default_rng(1).standard_normal((3, 12, 12)).astype(np.float32)
+    b = np.zeros(12, np.float32)
+    (q, k, v), _ = numba.qkv_forward(x, w[0], b, w[1], b, w[2], b)
+    assert q.base is k.base is v.base
+    heads = [y.reshape(2, 7, 3, 4).swapaxes(1, 2) for y in (q, k, v)]
+    assert all(np.shares_memory(h, q.base) for h in heads)
+    out, cache = numba.attention_forward(*heads)
+    joined = out.context.swapaxes(1, 2).reshape(2, 7, 12)
+    assert np.shares_memory(joined, out.context)
+    assert joined.flags.c_contiguous
+    dq, dk, dv, _ = numba.attention_backward(out, cache)
+    assert dq.base is dk.base is dv.base
+
+
+def test_extreme_numbers(numba):
+    x = np.array([0, -0.0, 1e-30, -1e-30, 5, -5, 13, -13, 40, -40, 1e10, -1e10, 3e38, -3e38], "f4")
+    y, cache = numba.gelu_forward(x)
+    expected = in_float64(x) * 0.5 * (1 + ops.erf(in_float64(x) / np.sqrt(2)))
+    assert np.abs(y - expected).max() <= 4e-7 * np.abs(expected).max()
+    assert_close(y[:6], expected[:6], rtol=1e-6)
+    assert np.array_equal(numba.gelu_backward(np.ones_like(x), cache)[8:], [1, 0] * 3)
+    p, _ = numba.softmax_forward(np.array([[0, -50, -100, -3e38], [3e38, 3e38, -3e38, 0]], "f4"))
+    assert_close(p, [[1, np.exp(-50), 0, 0], [0.5, 0.5, 0, 0]], rtol=1e-6)
+    assert p[0, 1] > 0
+
+
+def test_gelu_keeps_its_relative_accuracy_on_the_left(numba):
+    """1 + erf would lose it: at -5 the value is 1.4e-6, under the error bound of erf."""
+    x = np.linspace(-5.5, -1, 1001, dtype=np.float32)
+    reference = ops.gelu_forward(in_float64(x))[0]
+    relative = np.abs(numba.gelu_forward(x)[0] / reference - 1)
+    assert relative.max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("op", "spoil"),
+    [
+        ("linear", lambda a: (a[0], a[1][:, :-1], a[2])),
+        ("linear_gelu", lambda a: (a[0], a[1], a[2][:-1])),
+        ("qkv", lambda a: (*a[:-1], a[-1][:-1])),
+        ("layernorm", lambda a: (a[0], a[1][:-1], a[2])),
+        ("linear_add_layernorm", lambda a: (*a[:3], a[3][..., :-1], *a[4:])),
+        ("attention", lambda a: (a[0], a[1][..., :-1], a[2], a[3])),
+        ("attention", lambda a: (*a[:3], a[3][..., :-1])),
+        ("softmax_cross_entropy", lambda a: (a[0], a[1] + 99)),
+        ("softmax_cross_entropy", lambda a: (a[0], a[1][:, :-1])),
+        ("embedding", lambda a: (*a[:3], a[3] + 99, a[4])),
+        ("embedding", lambda a: (*a[:4], a[4][:, :-1])),
+    ],
+)
+def test_wrong_inputs_raise_what_the_formula_raises(numba, op, spoil):
+    """A compiled loop would read beyond the end of an array."""
+    args, kwargs = inputs(op, 5)
+    args = spoil(args)
+    with pytest.raises(Exception) as expected:  # noqa: PT011  (whatever it is)
+        pair(ops, op)[0](*args, **kwargs)
+    with pytest.raises(expected.type) as got:
+        pair(numba, op)[0](*args, **kwargs)
+    assert str(got.value) == str(expected.value)
+
+
+@pytest.mark.parametrize("op", [op for op in OPS if op not in ("dropout", "softmax_cross_entropy")])
+def test_a_cotangent_of_another_shape_is_refused(numba, op):
+    args, kwargs = inputs(op, 5)
+    out, cache = pair(numba, op)[0](*args, **kwargs)
+    dout = each_array(lambda a: np.concatenate((a, a), 0), cotangent(out))
+    with pytest.raises(ValueError, match=r"cotangent|dimensions"):
+        pair(numba, op)[1](dout, cache)
+
+
+def test_a_mask_that_is_given_gets_the_formula(numba):
+    x = np.ones((3, 4), np.float32)
+    given = np.arange(12).reshape(3, 4) % 3 > 0
+    y, _ = numba.dropout_forward(x, Drop(0.5, masks={0: given}))
+    assert np.array_equal(y, 2.0 * given)

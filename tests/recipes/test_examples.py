@@ -1,0 +1,143 @@
+"""Texts served in batches: every one once an epoch, the same for the same seed."""
+
+import numpy as np
+import pytest
+
+from minibert.config import BertConfig
+from minibert.pretrained import BertForSequenceClassification
+from minibert.recipes.examples import Epochs, Examples, MaskedEpochs, encode, predict_logits
+from minibert.text import BertTokenizer, train_vocab
+
+TEXTS = [
+    "a short text", "rain", "a text of some more words than the others have", "天气好",
+    "sun and rain and sun", "the words of a text", "好", "more of the same words, and more",
+    "rain again", "and again the sun", "words", "天气不好，雨",
+]  # fmt: skip
+LABELS = [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return BertTokenizer(train_vocab(TEXTS * 2, 90), model_max_length=9)
+
+
+@pytest.fixture(scope="module")
+def examples(tokenizer):
+    return encode(tokenizer, TEXTS, LABELS)
+
+
+def snapshot(batches):
+    return [{name: a.copy() for name, a in batch.items()} for batch in batches]
+
+
+def assert_equal(a, b):
+    assert len(a) == len(b)
+    for x, y in zip(a, b, strict=True):
+        assert x.keys() == y.keys()
+        assert all(np.array_equal(x[name], y[name]) for name in x)
+
+
+def rows(batches):
+    """(ids, label) of every text of an epoch, sorted."""
+    return sorted(
+        (ids[mask == 1].tolist(), int(label))
+        for batch in batches
+        for ids, mask, label in zip(
+            batch["input_ids"], batch["attention_mask"], batch["labels"], strict=True
+        )
+    )
+
+
+def test_encode(tokenizer, examples):
+    assert len(examples.ids) == len(TEXTS)
+    assert max(examples.lengths) == 9, "cut to the model's positions"
+    assert min(examples.lengths) >= 3, "not padded"
+    assert all(row[0] == tokenizer.cls_token_id for row in examples.ids)
+    assert all(row[-1] == tokenizer.sep_token_id for row in examples.ids)
+    assert examples.labels.tolist() == LABELS
+    assert encode(tokenizer, TEXTS).labels is None
+    assert encode(tokenizer, []).ids == []
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("batch_size", [1, 5, 12, 100])
+def test_every_text_once_an_epoch(examples, batch_size):
+    epochs = Epochs(examples, batch_size, seed=3)
+    expected = sorted(zip(examples.ids, LABELS, strict=True))
+    for _ in range(3):
+        batches = snapshot(epochs)
+        assert rows(batches) == expected
+        assert max(len(batch["labels"]) for batch in batches) == min(batch_size, len(TEXTS))
+
+
+def test_the_seed_decides(examples):
+    one, two, other = (Epochs(examples, 5, seed) for seed in (3, 3, 4))
+    for _ in range(3):
+        first = snapshot(one)
+        assert_equal(first, snapshot(two))
+        orders = [[batch["input_ids"].tolist() for batch in epoch] for epoch in (first, other)]
+        assert orders[0] != orders[1]
+
+
+def test_a_new_order_each_epoch(examples):
+    epochs = Epochs(examples, 3, seed=0)
+    orders = [[batch["input_ids"].tolist() for batch in epochs] for _ in range(4)]
+    assert all(a != b for i, a in enumerate(orders) for b in orders[:i])
+
+
+def test_a_teachers_logits_follow_their_texts(examples):
+    """Labels may be rows; here each holds its text's length."""
+    targets = np.array([[n, -n, 0.5] for n in examples.lengths])
+    for batch in Epochs(examples._replace(labels=targets), 5, seed=1):
+        assert batch["labels"].shape == (len(batch["input_ids"]), 3)
+        assert np.array_equal(batch["labels"][:, 0], batch["attention_mask"].sum(1))
+
+
+@pytest.mark.quick
+def test_masked_epochs(tokenizer, examples):
+    """Labels where words are hidden, -100 elsewhere; nothing else changes; anew every epoch."""
+    epochs = MaskedEpochs(examples, 5, 3, tokenizer)
+    plain = Epochs(examples._replace(labels=None), 5, 3)
+    seen = []
+    for _ in range(2):
+        masked, original = snapshot(epochs), snapshot(plain)
+        for m, o in zip(masked, original, strict=True):
+            hidden = m["labels"] != -100
+            assert hidden.any(1).all(), "every text has something to predict"
+            assert np.array_equal(m["labels"][hidden], o["input_ids"][hidden])
+            assert np.array_equal(m["input_ids"][~hidden], o["input_ids"][~hidden])
+            assert not np.isin(o["input_ids"][hidden], tokenizer.all_special_ids).any()
+            assert np.array_equal(m["attention_mask"], o["attention_mask"])
+        assert any((m["input_ids"] == tokenizer.mask_token_id).any() for m in masked)
+        seen.append({tuple(r) for m in masked for r in np.sort(m["labels"]).tolist()})
+    assert seen[0] != seen[1]
+
+
+def test_masked_epochs_are_the_same_for_a_seed(tokenizer, examples):
+    one, two = (MaskedEpochs(examples, 5, 3, tokenizer) for _ in range(2))
+    for _ in range(2):
+        assert_equal(snapshot(one), snapshot(two))
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer):
+    config = BertConfig.uniform(
+        vocab=len(tokenizer), hidden=8, n_layers=2, heads=2, ffn=16, positions=9, classes=3,
+        init_std=0.3,
+    )
+    return BertForSequenceClassification(config, tokenizer=tokenizer)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("batch_size", [1, 5, 32])
+def test_predictions_are_in_input_order(model, examples, batch_size):
+    found = predict_logits(model, examples, batch_size)
+    expected = np.concatenate([model([ids]).logits for ids in examples.ids])
+    assert found.shape == (len(TEXTS), 3)
+    assert np.allclose(found, expected, rtol=1e-4, atol=1e-6)
+    assert len(np.unique(expected.round(3), axis=0)) == len(TEXTS), "texts can be told apart"
+
+
+def test_examples_is_a_plain_pair(examples):
+    assert Examples([[2, 3]]) == ([[2, 3]], None)
+    assert examples.lengths == [len(row) for row in examples.ids]
