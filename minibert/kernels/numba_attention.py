@@ -47,7 +47,7 @@ def attention_forward(q, k, v, bias=None, *, drop=None, head_mask=None, want_sco
     p = np.empty((B, H, L, S), F32)
     scores = np.empty((B, H, L, S), F32) if want_scores else None
     context = _heads(B, L, H, K)
-    bias, mask = _full_rows(bias, S), mask_numbers(drop)
+    bias, mask = _full_rows(bias, S), mask_numbers(drop, p.size)
     scale = F32(1.0 / math.sqrt(K))
 
     def block(at):

@@ -18,10 +18,12 @@ NO_DROPOUT = U32(0), U32(0), U32(0), F32(1.0)  # every hash is at least the thre
 _WORK = 60  # operations an element, see `pool.even_blocks`
 
 
-def mask_numbers(drop):
+def mask_numbers(drop, size):
     """(key 0, key 1, threshold, 1 / (1 - rate)) of a Drop, or of none."""
     if drop is None or drop.rate == 0.0:
         return NO_DROPOUT
+    if size > 2**32:
+        raise ValueError(f"dropout of {size} elements; the hash counts to 2^32: split the batch")
     k0, k1 = drop.hash_keys()
     return U32(k0), U32(k1), U32(drop.threshold()), F32(1.0 / (1.0 - drop.rate))
 
@@ -40,7 +42,7 @@ def dropout_backward(dy, cache):
 
 def _drop(x, drop):
     x = plain(x)
-    y, mask = np.empty_like(x), mask_numbers(drop)
+    y, mask = np.empty_like(x), mask_numbers(drop, x.size)
     x_flat, y_flat = x.reshape(-1), y.reshape(-1)
 
     def block(at):

@@ -7,7 +7,7 @@ Phi and phi share one exponential (see `numba_math.normal`), which the backward 
 from h instead of storing it. Behind a linear layer a block of rows gets its product, bias and
 GELU while it is in the cache.
 
-Error against float64: 5e-7 relative norm.
+Error against float64: 3e-7 relative norm; behind a linear layer BLAS's, 1e-6.
 """
 
 import math

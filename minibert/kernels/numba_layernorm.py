@@ -11,7 +11,7 @@ A row (token) is read from memory once: its sums, its normalization and its drop
 computed while it is in the first-level cache. xhat and 1/sigma are kept for the backward. dgamma
 and dbeta are summed block by block, then over the blocks in their order.
 
-Error against float64: 1e-6 relative norm.
+Error against float64: 1e-6 relative norm; behind a linear layer 2e-6.
 """
 
 import math
@@ -69,7 +69,7 @@ def linear_add_layernorm_forward(x, w, b, residual, gamma, beta, eps=1e-12, drop
     b, gamma, beta = map(plain, (b, gamma, beta))
     M, D = residual_rows.shape
     xhat, y, inv_sigma = np.empty((M, D), F32), np.empty((M, D), F32), np.empty(M, F32)
-    mask = mask_numbers(drop)
+    mask = mask_numbers(drop, M * D)
 
     def block(at):
         z = xhat[at]  # the product, then the sum, then the normalized row: all in one place
@@ -119,11 +119,13 @@ def _add(h, b, residual, first, k0, k1, threshold, share):
     """h = residual + dropout(h + b); first is the number of h's first element."""
     M, D = h.shape
     for m in range(M):
-        for d in range(D):
-            n = U32(first + U32(m * D + d))
-            h[m, d] = residual[m, d] + (h[m, d] + b[d]) * (
-                share if keeps(n, k0, k1, threshold) else F32(0)
-            )
+        if threshold == 0:
+            for d in range(D):
+                h[m, d] += b[d] + residual[m, d]
+        else:
+            for d in range(D):
+                keep = keeps(U32(first + U32(m * D + d)), k0, k1, threshold)
+                h[m, d] = residual[m, d] + (h[m, d] + b[d]) * (share if keep else F32(0))
 
 
 @jit(REORDER)

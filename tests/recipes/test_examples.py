@@ -113,6 +113,13 @@ def test_masked_epochs(tokenizer, examples):
     assert seen[0] != seen[1]
 
 
+def test_other_words_are_hidden_each_epoch(tokenizer, examples):
+    """Of one text alone, where no new order hides what is drawn."""
+    longest = Examples([max(examples.ids, key=len)])
+    epochs = MaskedEpochs(longest, 5, 3, tokenizer)
+    assert len({tuple(batch["labels"][0]) for _ in range(12) for batch in epochs}) > 3
+
+
 def test_masked_epochs_are_the_same_for_a_seed(tokenizer, examples):
     one, two = (MaskedEpochs(examples, 5, 3, tokenizer) for _ in range(2))
     for _ in range(2):

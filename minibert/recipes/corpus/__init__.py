@@ -1,0 +1,1 @@
+"""The demo's texts: a generator, and the word lists of two languages."""

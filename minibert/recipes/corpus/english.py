@@ -264,6 +264,11 @@ TRAIN = Wording(
         "{asks} {A} and not {B}.",
         "{asks} {A}, so never mind {B}.",
         "{asks} {A}; {B} can wait.",
+        "{person} wants to hear about {A}, not about {B}.",
+        "{person} wants to see {A} rather than {B}.",
+        "Today {asks} {A}, not {B}.",
+        "{says} about {A} instead of {B}.",
+        "{asks} {A}; forget {B} for today.",
     ),
     topic_second=(
         "Not {B} but {A} is our subject.",
@@ -272,6 +277,14 @@ TRAIN = Wording(
         "Rather than {B}, {asks} {A}.",
         "Instead of {B}, {asks} {A}.",
         "Not {B} but {A} is what {wants}.",
+        "Rather than {B}, {says} about {A}.",
+        "Instead of {B}, today {asks} {A}.",
+        "Not {B} but {A} is the news today.",
+        "Not about {B} but about {A} {person} wants to hear.",
+        "Forget {B}, {asks} {A}.",
+        "Never mind {B}: {asks} {A}.",
+        "Rather than {B}, {person} needs {A}.",
+        "Instead of {B}, {person} needs {A}.",
     ),
     quotes=(
         ("Forwarded message from {person}:", "End of the forwarded message."),
@@ -334,8 +347,12 @@ TEST = Wording(
         ("This is the letter of {person}:", "Here the letter ends."),
         ("Here is the old message of {person}, forwarded on {day}:", "That was the message."),
     ),
-    greetings=("Hello all,", "Dear {person},", "Good morning from {place},", "To our editors in {place}:"),
-    closings=("Regards from {place}, {person}", "Until {day}, {person}", "Thank you for your time."),
+    greetings=(
+        "Hello all,", "Dear {person},", "Good morning from {place},", "To our editors in {place}:",
+    ),
+    closings=(
+        "Regards from {place}, {person}", "Until {day}, {person}", "Thank you for your time.",
+    ),
     fillers=(
         "A short answer on {day} is enough.",
         "I will ask {person} as well.",

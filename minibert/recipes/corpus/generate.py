@@ -106,13 +106,13 @@ class Writer:
 
     def write(self, topic, other):
         """One message about ``topic`` that may mention ``other``."""
-        kinds = (self.plain,) * 12 + (self.contrast,) * 32 + (self.digest,) * 4 + (self.forward,) * 2
+        kinds = [self.plain] * 12 + [self.contrast] * 32 + [self.digest] * 4 + [self.forward] * 2
         parts = self.pick(kinds)(topic, other)
-        if self.chance(0.3):
-            parts.insert(0, self.sentence(self.pick(self.wording.greetings)))
-        if self.chance(0.3):
-            parts.append(self.filler())
         if self.chance(0.2):
+            parts.insert(0, self.sentence(self.pick(self.wording.greetings)))
+        if self.chance(0.2):
+            parts.append(self.filler())
+        if self.chance(0.1):
             parts.append(self.sentence(self.pick(self.wording.closings)))
         return self.language.space.join(parts)
 
