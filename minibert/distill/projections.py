@@ -17,7 +17,7 @@ def init_projections(student_hidden, teacher_hidden, seed=0, dtype=np.float32):
     -------
     dict of str to ndarray (D_t, D_s)
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng((seed, 1))  # apart from the stream of init_params(seed)
     shape = (teacher_hidden, student_hidden)
     return {
         name: (rng.standard_normal(shape) / np.sqrt(student_hidden)).astype(dtype)

@@ -1,7 +1,7 @@
 """BERT as functions on a flat dict of parameters, forward and backward."""
 
 from minibert.model.bert import Output, bert_backward, bert_forward
-from minibert.model.encoder import Encoded, encoder_backward, encoder_forward
+from minibert.model.encoder import Encoded, check_batch, encoder_backward, encoder_forward
 from minibert.model.heads import loss_forward
 from minibert.model.linear import FLOAT, ComposedLinear, FloatLinear
 from minibert.model.params import (

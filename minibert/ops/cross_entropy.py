@@ -48,7 +48,7 @@ def softmax_cross_entropy_forward(logits, labels, *, ignore_index=-100, smoothin
     Raises
     ------
     ValueError
-        A label is neither in 0..C-1 nor ignore_index.
+        A label is neither in 0..C-1 nor ignore_index, or there is not one for each row.
 
     Examples
     --------
@@ -57,6 +57,11 @@ def softmax_cross_entropy_forward(logits, labels, *, ignore_index=-100, smoothin
     True
     """
     C = logits.shape[-1]
+    if labels.shape != logits.shape[:-1] or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"labels is {labels.dtype} {labels.shape}; wanted integers {logits.shape[:-1]}, one "
+            "for each row of logits"
+        )
     counted = labels != ignore_index  # (...)
     safe = np.where(counted, labels, 0)
     if safe.size and not (safe.min() >= 0 and safe.max() < C):

@@ -46,6 +46,8 @@ def magnitude_masks(params, share, *, scope="global", names=None):
     if scope not in ("global", "layer"):
         raise ValueError(f'scope is {scope!r}; it is "global" or "layer"')
     names = list(layer_matrices(params) if names is None else names)
+    if not all(isinstance(params[name], np.ndarray) for name in names):
+        raise TypeError("params holds int8 matrices; prune the float model, then quantize it")
     sizes = {name: np.abs(params[name]) for name in names}
     if scope == "global":
         everything = np.concatenate([s.reshape(-1) for s in sizes.values()])

@@ -74,7 +74,14 @@ def remove_structures(params, config, heads, neurons):
     -------
     params : dict of str to ndarray
     config : BertConfig
+
+    Raises
+    ------
+    ValueError
+        The indices of a layer are not integers, ascending, and within its size.
     """
+    _check_kept("heads", heads, [size.heads for size in config.layers])
+    _check_kept("neurons", neurons, [size.ffn for size in config.layers])
     params = dict(params)
     sizes = []
     for i, size in enumerate(config.layers):
@@ -91,6 +98,19 @@ def remove_structures(params, config, heads, neurons):
         params.pop(p + HEAD_MASK, None)
         sizes.append(LayerSize(len(heads[i]), size.head_size, len(neurons[i])))
     return params, with_layers(config, sizes)
+
+
+def _check_kept(name, kept, sizes):
+    if len(kept) != len(sizes):
+        raise ValueError(f"{name} has {len(kept)} entries; the model has {len(sizes)} layers")
+    for i, (indices, size) in enumerate(zip(kept, sizes, strict=True)):
+        indices = np.asarray(indices)
+        usable = indices.size and np.issubdtype(indices.dtype, np.integer)
+        if not usable or indices[0] < 0 or indices[-1] >= size or (np.diff(indices) <= 0).any():
+            raise ValueError(
+                f"{name}[{i}] is {indices}; wanted the indices that stay, ascending, of 0 to "
+                f"{size - 1} (of a mask: np.flatnonzero)"
+            )
 
 
 def _take(params, name, indices, axis):

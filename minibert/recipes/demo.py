@@ -178,7 +178,7 @@ def run_demo(out, material, settings, *, seed=1, progress=True, say=print):
     report = {
         "rows": [row._asdict() for row in rows],
         "seed": seed,
-        "student_of_teacher": accuracies["student-distilled"] / accuracies["teacher"],
+        "student_of_teacher": accuracies["student-distilled"] / max(accuracies["teacher"], 1e-9),
         "teacher_on_shuffled_words": score(teacher, shuffled(encoded, material.test, seed)),
         "student_alone_learning_rate": rate,
         "settings": settings,

@@ -10,6 +10,7 @@ from minibert.model import (
     Output,
     bert_backward,
     bert_forward,
+    check_batch,
     encoder_backward,
     encoder_forward,
 )
@@ -38,7 +39,7 @@ class TransformerDistillation:
         self.params = init_projections(student_config.hidden, teacher.config.hidden, seed)
 
     def __call__(self, model, batch, drop):
-        inputs = _inputs(batch)
+        inputs = check_batch(*_inputs(batch))
         taught, _ = encoder_forward(self.teacher.params, self.teacher.config, *inputs, want=INNER)
         encoded, cache = encoder_forward(
             model.params, model.config, *inputs, want=INNER, drop=drop
@@ -86,6 +87,7 @@ class Transformed:
 
     def __init__(self, objective, transform):
         self.objective, self.transform = objective, transform
+        self.params = getattr(objective, "params", {})
 
     def __call__(self, model, batch, drop):
         effective, pull = self.transform(model.params)
@@ -95,6 +97,4 @@ class Transformed:
 
 def _inputs(batch):
     """ids, segments and keep of a batch."""
-    keep = batch.get("attention_mask")
-    keep = None if keep is None else keep.astype(bool)
-    return batch["input_ids"], batch.get("token_type_ids"), keep
+    return batch["input_ids"], batch.get("token_type_ids"), batch.get("attention_mask")

@@ -42,7 +42,7 @@ def supervised(model, batch, drop):
     ValueError
         Without labels, or with labels of another shape than the head needs.
     """
-    labels, ids, keep = batch.get("labels"), batch["input_ids"], batch.get("attention_mask")
+    labels, ids = batch.get("labels"), batch["input_ids"]
     if labels is None:
         raise ValueError("labels: missing; a supervised step needs them")
     on_tokens = model.head == "mlm"
@@ -57,7 +57,7 @@ def supervised(model, batch, drop):
         model.config,
         ids,
         batch.get("token_type_ids"),
-        None if keep is None else keep.astype(bool),
+        batch.get("attention_mask"),
         head=model.head,
         at=at,
         drop=drop,

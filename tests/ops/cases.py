@@ -326,7 +326,7 @@ def _of_rows_backward(function):
 
 
 def _spec_keep(shape, drop):
-    keep = spec.keep_mask(int(np.prod(shape)), drop.rate, *drop.keys())
+    keep = spec.keep_mask(int(np.prod(shape)), drop.rate, *drop.hash_keys())
     return keep.reshape(shape)
 
 

@@ -203,17 +203,16 @@ def test_keeping_all_changes_nothing():
 
 
 @pytest.mark.parametrize(("heads", "neurons", "what"), [
-    ([], [0], "heads"), ([0], [], "ffn"),
+    (np.array([], np.int64), [0], "heads"), ([0], np.array([], np.int64), "neurons"),
+    ([4], [0], "heads"), ([0], [17], "neurons"), ([-1], [0], "heads"), ([1, 0], [0], "heads"),
+    ([0], [3, 3], "neurons"), ([True, False], [0], "heads"), ([0.0], [0], "heads"),
 ])
-def test_something_must_stay(heads, neurons, what):
-    empty = np.array([], np.int64)
-    heads, neurons = (np.array(x) if x else empty for x in (heads, neurons))
-    with pytest.raises(ValueError, match=f"LayerSize.{what} is 0"):
-        remove_structures(random_params(UNIFORM), UNIFORM, [heads] * 2, [neurons] * 2)
-
-
-@pytest.mark.parametrize(("heads", "neurons"), [([4], [0]), ([0], [17])])
-def test_parts_that_are_not_there(heads, neurons):
-    with pytest.raises(IndexError):
+def test_what_stays_is_indices(heads, neurons, what):
+    with pytest.raises(ValueError, match=rf"{what}\[0\] is"):
         remove_structures(random_params(UNIFORM), UNIFORM, [np.array(heads)] * 2,
                           [np.array(neurons)] * 2)
+
+
+def test_one_entry_for_each_layer():
+    with pytest.raises(ValueError, match="heads has 1 entries; the model has 2 layers"):
+        remove_structures(random_params(UNIFORM), UNIFORM, [np.array([0])], [np.array([0])] * 2)

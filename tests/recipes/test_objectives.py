@@ -47,7 +47,7 @@ def logits(seed=7):
     return np.random.default_rng(seed).standard_normal((2, 3)) * 2
 
 
-def slopes(objective, model, data, drop, directions=4, h=1e-5):
+def slopes(objective, model, data, drop, directions=4, h=1e-6):
     """(<gradient, u>, the slope of the loss along u), for directions through all parameters."""
     own = getattr(objective, "params", {})
     _, _, grads = objective(model, data, drop)

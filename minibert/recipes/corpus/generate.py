@@ -5,7 +5,11 @@ Most messages mention two topics, and only word order tells which of the two a m
     "Rather than the storm over Oslo, I would like to discuss the flu vaccine."  -> health
     "I am writing about the storm over Oslo rather than the flu vaccine."        -> weather
 
-Both have the same function words and the same topic words, so that counting words cannot do it.
+Counting words cannot tell the two apart. The topic that a message is about mostly comes first;
+where it comes second, the sentence says so by how it begins. Four kinds of message are written: on
+one topic alone (`plain`), with two in a sentence (`contrast`), with two such sentences and
+something on each topic between them (`digest`), and with somebody's old letter enclosed, which may
+be long and is on the other topic (`forward`).
 """
 
 import random
@@ -17,30 +21,41 @@ from minibert.recipes.corpus.english import ENGLISH
 from minibert.recipes.corpus.wording import Language, Wording
 
 LABELS = tuple(ENGLISH.things)
-TOPIC_FIRST = 0.65
+TOPIC_FIRST = 0.65  # share of the sentences on two topics that name the message's own topic first
 _CHOICE = re.compile(r"\[([^\]]*)\]")
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
 class Texts(NamedTuple):
-    """Texts and their labels, indices into ``LABELS``."""
+    """Texts and their labels, which are indices into ``LABELS``."""
 
     texts: list[str]
     labels: list[int]
 
 
 class Writer:
-    """Writes messages in one language and one wording; all chance comes from ``rng``."""
+    """Writes messages in one language and one wording.
+
+    Parameters
+    ----------
+    language : Language
+    wording : Wording
+        ``language.train`` or ``language.test``.
+    rng : random.Random
+        The source of every choice.
+    """
 
     def __init__(self, language: Language, wording: Wording, rng: random.Random):
         self.language, self.wording, self.rng = language, wording, rng
         self.slots = {"day": language.days, **wording.words}
 
     def pick(self, items):
+        """One of the items."""
         # random() is the one method whose sequence Python promises to keep between versions
         return items[int(self.rng.random() * len(items))]
 
     def chance(self, probability):
+        """True that often."""
         return self.rng.random() < probability
 
     def fill(self, template, **given):
@@ -60,6 +75,7 @@ class Writer:
         return text[0].upper() + text[1:]
 
     def thing(self, topic):
+        """A noun phrase that belongs to a topic."""
         return self.fill(self.pick(self.language.things[topic]))
 
     def facts(self, topic, n):
@@ -75,9 +91,6 @@ class Writer:
         frames = self.wording.topic_first if self.chance(TOPIC_FIRST) else self.wording.topic_second
         return self.sentence(self.pick(frames), A=self.thing(topic), B=self.thing(other))
 
-    def filler(self):
-        return self.sentence(self.pick(self.wording.fillers))
-
     def plain(self, topic, other):
         """One topic and nothing else."""
         return self.facts(topic, 1 + self.chance(0.3))
@@ -86,8 +99,7 @@ class Writer:
         """A frame, at times with a sentence about the one or the other topic."""
         parts = [self.frame(topic, other)]
         if self.chance(0.3):
-            fact = self.facts(topic if self.chance(0.5) else other, 1)
-            parts += fact
+            parts += self.facts(topic if self.chance(0.5) else other, 1)
         return parts
 
     def digest(self, topic, other):
@@ -101,8 +113,8 @@ class Writer:
         """Somebody else's words on the other topic, with a frame before and one after them."""
         opening, ending = self.pick(self.wording.quotes)
         quote = self.facts(other, 3 + int(self.rng.random() * 8))
-        return [self.frame(topic, other), self.sentence(opening), *quote, self.sentence(ending),
-                self.frame(topic, other)]
+        letter = [self.sentence(opening), *quote, self.sentence(ending)]
+        return [self.frame(topic, other), *letter, self.frame(topic, other)]
 
     def write(self, topic, other):
         """One message about ``topic`` that may mention ``other``."""
@@ -110,15 +122,43 @@ class Writer:
         parts = self.pick(kinds)(topic, other)
         if self.chance(0.2):
             parts.insert(0, self.sentence(self.pick(self.wording.greetings)))
-        if self.chance(0.2):
-            parts.append(self.filler())
-        if self.chance(0.1):
-            parts.append(self.sentence(self.pick(self.wording.closings)))
+        for sentences, probability in ((self.wording.fillers, 0.2), (self.wording.closings, 0.1)):
+            if self.chance(probability):
+                parts.append(self.sentence(self.pick(sentences)))
         return self.language.space.join(parts)
 
 
 def write_texts(n, part, rng):
-    """n different texts, half English and half Chinese, in the "train" or the "test" wording."""
+    """Write different texts, English and Chinese by turns.
+
+    Parameters
+    ----------
+    n : int
+    part : {"train", "test"}
+        The wording: training and test texts share no template and no name.
+    rng : random.Random
+        Continue with the same one to get more texts of the kind.
+
+    Returns
+    -------
+    Texts
+        The same for the same state of ``rng``, on every platform.
+
+    Raises
+    ------
+    ValueError
+        If ``part`` is anything else.
+
+    Examples
+    --------
+    >>> texts, labels = write_texts(2, "train", random.Random(3))
+    >>> texts[0]
+    'Mr Foster wants to hear about the share price, not about the doctor.'
+    >>> LABELS[labels[0]]
+    'finance'
+    """
+    if part not in ("train", "test"):
+        raise ValueError(f'part must be "train" or "test"; got {part!r}')
     writers = [Writer(lang, getattr(lang, part), rng) for lang in (ENGLISH, CHINESE)]
     seen, texts, labels = set(), [], []
     while len(texts) < n:
