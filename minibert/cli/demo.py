@@ -30,12 +30,8 @@ def add_arguments(parser):
 
 def run(args):
     """Run the demo."""
-    from minibert.recipes.demo import (
-        embedded_material,
-        load_settings,
-        material_from_file,
-        run_demo,
-    )
+    from minibert.recipes.demo import load_settings, run_demo
+    from minibert.recipes.material import embedded_material, material_from_file
 
     if args.seed < 0:
         raise ValueError(f"--seed is {args.seed}; it is a whole number of at least 0")

@@ -6,13 +6,13 @@ which only minibert reads.
 """
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
 from minibert.interop.tensors import check_shapes, read_config, read_tensors, write_tensors
 from minibert.model import init_params, parameter_shapes
+from minibert.text import write_text
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 PREFIX = "bert."
@@ -72,9 +72,7 @@ def write_directory(folder, params, config, head=None):
     strip = len(PREFIX) if head is None else 0
     tensors = {name[strip:]: a for name, a in params.items()}
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
-    temporary = folder / f"{CONFIG}.part"
-    temporary.write_text(config.to_json(), encoding="utf-8")
-    os.replace(temporary, folder / CONFIG)
+    write_text(folder / CONFIG, config.to_json())
 
 
 def _full_name(name):

@@ -125,23 +125,25 @@ def _quantize(x, q, scale, zero, finite):
 
 
 @jit(EXACT)
+def _total(parts, m, n):
+    total = I32(0)
+    for c in range(len(parts)):
+        total = I32(total + I32(parts[c, m, n]))
+    return total
+
+
+@jit(EXACT)
 def _sum_chunks(parts, acc):
-    C, M, N = parts.shape
+    _, M, N = parts.shape
     for m in range(M):
         for n in range(N):
-            total = I32(0)
-            for c in range(C):
-                total = I32(total + I32(parts[c, m, n]))
-            acc[m, n] = total
+            acc[m, n] = _total(parts, m, n)
 
 
 @jit(EXACT)
 def _dequantize(parts, scale, zero, w_scale, row_sum, b, y):
-    C, M, N = parts.shape
+    _, M, N = parts.shape
     for m in range(M):
         for n in range(N):
-            total = I32(0)
-            for c in range(C):
-                total = I32(total + I32(parts[c, m, n]))
-            total = I32(total - I32(zero[m] * row_sum[n]))
+            total = I32(_total(parts, m, n) - I32(zero[m] * row_sum[n]))
             y[m, n] = F32(total) * scale[m] * w_scale[n] + b[n]  # (2)

@@ -10,28 +10,22 @@ on the test texts.
 """
 
 import json
-import os
-import random
 import time
 import tomllib
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minibert import kernels as F
-from minibert import plot
 from minibert.config import BertConfig
-from minibert.data import label_names, read_labelled, stratified_split
 from minibert.eval import accuracy, encoder_flops
 from minibert.eval.bag_of_words import BagOfWords, split_words
 from minibert.interop.tensors import write_tensors
 from minibert.pretrained import BertForSequenceClassification
-from minibert.prune.magnitude import layer_matrices
-from minibert.recipes.corpus.generate import LABELS, write_texts
-from minibert.recipes.examples import Examples, encode
+from minibert.recipes.figures import draw
+from minibert.recipes.material import encode_material, shuffled
 from minibert.recipes.report import Row, format_table, latencies
 from minibert.recipes.stages import (
     Run,
@@ -46,82 +40,15 @@ from minibert.recipes.stages import (
     score,
     with_logits,
 )
-from minibert.text import BertTokenizer, basic_tokenize, train_vocab
+from minibert.text import write_text
 
-# The example sentences of the two articles that the project started from.
-ARTICLE_SENTENCES = [
-    "今天天气真好，适合户外活动。",
-    "昨天天气不好，不适合户外活动。",
-    "This is an example sentence.",
-]
 DISTILLATION = ("general", "task_inside", "task_predictions")
-
-
-class Material(NamedTuple):
-    """Everything a run learns from and is measured on. Labels are indices into `names`."""
-
-    names: tuple[str, ...]
-    train: tuple[list[str], list[int]]
-    validation: tuple[list[str], list[int]]
-    test: tuple[list[str], list[int]]
-    unlabelled: list[str]
-    sentences: list[str]  # classified at the end, to look at
 
 
 def load_settings(which):
     """The settings of the "embedded" demo or of one on a person's own "data"."""
     text = files("minibert.recipes").joinpath(f"{which}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
-
-
-def embedded_material(seed, *, labelled, unlabelled, validation, test):
-    """The project's own corpus: training and test texts share neither templates nor names.
-
-    Parameters
-    ----------
-    seed : int
-    labelled, unlabelled, validation, test : int
-        Numbers of texts; all but the test texts are from one source.
-    """
-    rng = random.Random(seed)
-    texts, labels = write_texts(labelled + validation + unlabelled, "train", rng)
-    rest = labelled + validation
-    return Material(
-        LABELS,
-        (texts[:labelled], labels[:labelled]),
-        (texts[labelled:rest], labels[labelled:rest]),
-        tuple(write_texts(test, "test", rng)),
-        texts[rest:],
-        ARTICLE_SENTENCES,
-    )
-
-
-def material_from_file(path, seed):
-    """A person's own labelled texts: four fifths to train on, one fifth to test on.
-
-    A tenth of the training texts is put aside as validation, which chooses the learning rate of
-    the student alone. There is no unlabelled text: the student sees the training texts again.
-    """
-    texts, labels = read_labelled(path)
-    names = label_names(labels)
-    if len(names) < 2:
-        raise ValueError(f"{path} has one label only, {names[0]!r}; there is nothing to learn")
-    index = {name: i for i, name in enumerate(names)}
-    classes = np.array([index[label] for label in labels])
-
-    def pick(rows):
-        return [texts[i] for i in rows], [int(classes[i]) for i in rows]
-
-    rest, test = stratified_split(classes, 0.2, seed=seed)
-    train, validation = stratified_split(classes[rest], 0.1, seed=seed)
-    return Material(
-        tuple(names),
-        pick(rest[train]),
-        pick(rest[validation]),
-        pick(test),
-        unlabelled=[],
-        sentences=[texts[i] for i in test[:3]],
-    )
 
 
 def run_demo(out, material, settings, *, seed=1, progress=True, say=print):
@@ -207,38 +134,6 @@ def _run_demo(out, material, settings, seed, progress, say):
         name, probability = classify(models["int8"], text)
         say(f"{name} ({probability:.0%}): {text}")
     return report
-
-
-class Encoded(NamedTuple):
-    """The material as ids, and the tokenizer that made them."""
-
-    tokenizer: BertTokenizer
-    train: Examples
-    validation: Examples
-    test: Examples
-    all_texts: Examples  # training texts and unlabelled ones, without labels
-    names: tuple[str, ...]
-
-    def summary(self):
-        """What there is, in a line."""
-        lengths = self.train.lengths + self.test.lengths
-        return (
-            f"{len(self.all_texts.ids)} training texts ({len(self.train.ids)} labelled), "
-            f"{len(self.test.ids)} test texts, {len(self.names)} classes, "
-            f"{len(self.tokenizer)} pieces, {np.mean(lengths):.0f} tokens a text on average, "
-            f"at most {max(lengths)}"
-        )
-
-
-def encode_material(material, settings):
-    """Train a vocabulary on the training texts, and encode everything with it."""
-    vocabulary = train_vocab(material.train[0] + material.unlabelled, settings["vocab"])
-    tokenizer = BertTokenizer(vocabulary, model_max_length=settings["max_length"])
-    train, validation, test = (
-        encode(tokenizer, *part) for part in (material.train, material.validation, material.test)
-    )
-    all_texts = Examples(train.ids + encode(tokenizer, material.unlabelled).ids)
-    return Encoded(tokenizer, train, validation, test, all_texts, material.names)
 
 
 def config_of(which, encoded, settings):
@@ -357,41 +252,6 @@ def save_model(out, name, model):
     return sum(file.stat().st_size for file in (out / name).iterdir())
 
 
-def draw(folder, histories, models, encoded, rows, say):
-    """The demo's figures, where matplotlib is installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        say("no figures: matplotlib is not installed")
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    teacher, student, pruned = (models[n] for n in ("teacher", "student-distilled", "pruned"))
-    figures = {
-        "loss": plot.loss_curves(histories),
-        "attention": plot.attention_maps(*attention_pair(encoded, teacher, student)),
-        "weights": plot.weight_histograms(*weight_pair(pruned.params, models["int8"].params)),
-    }
-    rows = [row._asdict() for row in rows]
-    for field, label in (("bytes", "bytes on disk"), ("latency_ms_1", "ms for one text")):
-        figures[f"accuracy-{field}"] = plot.accuracy_against(rows, field, label)
-    for name, figure in figures.items():
-        plot.save(figure, folder / f"{name}.png")
-
-
-def attention_pair(encoded, teacher, student):
-    """The tokens of a short test text, and the last layer's attention of both models."""
-    # A dozen tokens can be read in a picture.
-    ids = min(encoded.test.ids, key=lambda row: abs(len(row) - 12))
-    maps = [model([ids], output_attentions=True).attentions[-1][0] for model in (teacher, student)]
-    return encoded.tokenizer.convert_ids_to_tokens(ids), *maps
-
-
-def weight_pair(before, after):
-    """Some matrices in float, and what int8 makes of them."""
-    names = layer_matrices(before)[2:6]  # value, attention output and feed-forward of layer 0
-    return {n: before[n] for n in names}, {n: after[n].dequantize() for n in names}
-
-
 def predict_classes(model, texts):
     """The class number of each text."""
     batch = model.tokenizer(texts, truncation=True)
@@ -402,21 +262,3 @@ def classify(model, text):
     """The name of a text's most likely class, and its probability."""
     p, _ = F.softmax_forward(model(**model.tokenizer(text, truncation=True)).logits[0])
     return model.config.label_names()[p.argmax()], float(p.max())
-
-
-def shuffled(encoded, test, seed):
-    """The test texts with the words of each (in Chinese the characters) in random order."""
-    rng = random.Random(seed)
-    texts = []
-    for text in test[0]:
-        words = basic_tokenize(text)
-        rng.shuffle(words)
-        texts.append(" ".join(words))
-    return encode(encoded.tokenizer, texts, test[1])
-
-
-def write_text(path, text):
-    """Write a file under a temporary name, then rename it."""
-    temporary = path.with_name(f"{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

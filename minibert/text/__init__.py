@@ -4,7 +4,7 @@ from minibert.text.basic import basic_tokenize
 from minibert.text.batch import BatchEncoding
 from minibert.text.tokenizer import BertTokenizer
 from minibert.text.training import train_vocab
-from minibert.text.vocabulary import SPECIAL_TOKENS, read_vocab, write_vocab
+from minibert.text.vocabulary import SPECIAL_TOKENS, read_vocab, write_text, write_vocab
 from minibert.text.wordpiece import wordpiece
 
 TinyBertTokenizer = TinyBERTTokenizer = BertTokenizer  # the spellings found in articles
@@ -19,5 +19,6 @@ __all__ = [
     "read_vocab",
     "train_vocab",
     "wordpiece",
+    "write_text",
     "write_vocab",
 ]

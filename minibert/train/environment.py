@@ -10,6 +10,8 @@ import platform
 from importlib import import_module, metadata
 from pathlib import Path
 
+from minibert.text import write_text
+
 
 def environment():
     """Describe the machine and the software of this process.
@@ -55,9 +57,7 @@ def write_environment(folder):
     """
     path = Path(folder) / "env.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".env.json.{os.getpid()}")
-    temporary.write_text(json.dumps(environment(), indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(environment(), indent=2) + "\n")
     return path
 
 

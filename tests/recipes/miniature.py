@@ -2,7 +2,7 @@
 
 import random
 
-from minibert.recipes.demo import Material
+from minibert.recipes.material import Material
 
 CLASSES = ("weather", "sport", "厨房")
 BEGINNINGS = {

@@ -20,10 +20,10 @@ from minibert.recipes import demo as recipe
 from minibert.recipes.demo import (
     draw,
     load_settings,
-    material_from_file,
     predict_classes,
     run_demo,
 )
+from minibert.recipes.material import material_from_file
 
 from .miniature import CLASSES, KEYS, ROWS, SETTINGS, labelled_texts, material
 
