@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field, replace
+from reprlib import repr as _shown  # of whatever a file holds, no more than a line
 
 __all__ = ["PRESETS", "BertConfig", "LayerSize", "preset"]
 
@@ -13,6 +14,7 @@ SUPPORTED = {
     "is_decoder": False,
     "add_cross_attention": False,
 }
+MOST_LAYERS = 1000  # in a file: far more than any BERT has
 
 
 @dataclass(frozen=True)
@@ -156,39 +158,32 @@ class BertConfig:
         Raises
         ------
         ValueError
-            A key that BERT needs is missing, or the activation is not the GELU of the paper.
+            A key that BERT needs is missing or has a value that it cannot have, or the activation
+            is not the GELU of the paper; the message names the key.
         """
-        try:
-            vocab, hidden = values["vocab_size"], values["hidden_size"]
-            if "layer_sizes" in values:
-                layers = tuple(LayerSize(*size) for size in values["layer_sizes"])
-            else:
-                heads, n_layers = values["num_attention_heads"], values["num_hidden_layers"]
-                _check_heads(hidden, heads)
-                size = LayerSize(heads, hidden // heads, values["intermediate_size"])
-                layers = (size,) * n_layers
-        except KeyError as missing:
-            raise ValueError(f"config.json has no {missing}; is it a BERT's?") from None
+        if not isinstance(values, dict):
+            raise ValueError(f"a config is an object of names and values, not {_shown(values)}")
         for key, only in SUPPORTED.items():
             if values.get(key, only) != only:
-                raise ValueError(f"{key} is {values[key]!r}; only {only!r} is supported")
-        id2label = values.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
-        labels = tuple(id2label[key] for key in sorted(id2label, key=int))
-        unnamed = labels == tuple(f"LABEL_{i}" for i in range(len(labels)))
+                raise ValueError(f"{key} is {_shown(values[key])}; only {only!r} is supported")
+        vocab, hidden = _whole(values, "vocab_size"), _whole(values, "hidden_size")
+        if values.get("pad_token_id") is None:
+            values = values | {"pad_token_id": 0}
+        classes, labels = _read_labels(values)
         return cls(
             vocab,
             hidden,
-            layers,
-            positions=values.get("max_position_embeddings", 512),
-            segments=values.get("type_vocab_size", 2),
-            classes=len(id2label),
-            eps=values.get("layer_norm_eps", 1e-12),
-            dropout=values.get("hidden_dropout_prob", 0.1),
-            attention_dropout=values.get("attention_probs_dropout_prob", 0.1),
-            init_std=values.get("initializer_range", 0.02),
-            pad_id=values.get("pad_token_id") or 0,
+            _read_layers(values, hidden),
+            positions=_whole(values, "max_position_embeddings", 512),
+            segments=_whole(values, "type_vocab_size", 2),
+            classes=classes,
+            eps=_number(values, "layer_norm_eps", 1e-12, low=1e-30),
+            dropout=_number(values, "hidden_dropout_prob", 0.1, high=1.0),
+            attention_dropout=_number(values, "attention_probs_dropout_prob", 0.1, high=1.0),
+            init_std=_number(values, "initializer_range", 0.02),
+            pad_id=_whole(values, "pad_token_id", low=0, high=vocab - 1),
             pooler=values.get("pooler", "hf"),
-            labels=() if unnamed else labels,
+            labels=labels,
         )
 
     def to_json(self):
@@ -198,6 +193,57 @@ class BertConfig:
     def label_names(self):
         """The C label names; LABEL_0 ... where none were given."""
         return self.labels or tuple(f"LABEL_{i}" for i in range(self.classes))
+
+
+def _read_layers(values, hidden):
+    """The layers that a config.json describes."""
+    if "layer_sizes" in values:
+        try:
+            return tuple(LayerSize(*size) for size in values["layer_sizes"])
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"layer_sizes is {_shown(values['layer_sizes'])}; wanted [heads, head size, ffn] "
+                f"of each layer ({error})"
+            ) from None
+    heads = _whole(values, "num_attention_heads")
+    n_layers = _whole(values, "num_hidden_layers", high=MOST_LAYERS)
+    if hidden % heads:
+        raise ValueError(f"hidden_size={hidden} does not divide into num_attention_heads={heads}")
+    return (LayerSize(heads, hidden // heads, _whole(values, "intermediate_size")),) * n_layers
+
+
+def _read_labels(values):
+    """The number of classes, and their names if they have any of their own."""
+    id2label = values.get("id2label")
+    if id2label is None or id2label == {}:
+        return _whole(values, "num_labels", 2), ()
+    named = {str(key): name for key, name in id2label.items()} if type(id2label) is dict else {}
+    keys = [str(i) for i in range(len(named))]
+    names = [name for name in named.values() if isinstance(name, str)]
+    if not named or named.keys() != set(keys) or len(names) < len(named):
+        raise ValueError(f"id2label is {_shown(id2label)}; wanted a name for each of 0, 1, 2, ...")
+    labels = tuple(named[key] for key in keys)
+    unnamed = labels == tuple(f"LABEL_{i}" for i in range(len(labels)))
+    return len(labels), () if unnamed else labels
+
+
+def _whole(values, key, default=None, low=1, high=2**63):
+    """A whole number out of a config.json."""
+    if default is None and key not in values:
+        raise ValueError(f"config.json has no {key!r}; is it a BERT's?")
+    value = values.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(f"{key} is {_shown(value)}; it is a whole number, {low} to {high}")
+    return value
+
+
+def _number(values, key, default, low=0.0, high=1e30):
+    """A number at least low and below high out of a config.json."""
+    value = values.get(key, default)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not low <= value < high:
+        raise ValueError(f"{key} is {_shown(value)}; it is a number from {low} to below {high}")
+    return float(value)
 
 
 def _check_heads(hidden, heads):

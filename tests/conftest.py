@@ -23,3 +23,17 @@ def data_dir():
     folder = Path(name)
     assert folder.is_dir(), f"MINIBERT_TEST_DATA is {name!r}, which is no folder"
     return folder
+
+
+@pytest.fixture(scope="session")
+def fetched():
+    """The folder of something that `minibert fetch` has brought, or a skip."""
+
+    def find(name):
+        home = os.environ.get("MINIBERT_HOME")
+        folder = Path(home or "", name)
+        if not home or not folder.is_dir():
+            pytest.skip(f"{name} is not in the folder MINIBERT_HOME: run `minibert fetch {name}`")
+        return folder
+
+    return find

@@ -102,6 +102,62 @@ def test_other_activation():
         BertConfig.from_dict(small().to_dict() | {"hidden_act": "gelu_new"})
 
 
+HOSTILE = {
+    "vocab_size": [None, 0, -3, 17.0, "17", True, [17], {}, 10**30, float("nan")],
+    "hidden_size": [None, 0, 14.0, "14", False, 10**30],
+    "num_hidden_layers": [None, 0, 3.0, True, "3", 10**9],
+    "num_attention_heads": [None, 0, 3, 2.0, -2],
+    "intermediate_size": [None, 0, 11.5, "x"],
+    "max_position_embeddings": [None, 0, -1, 9.0, [], True],
+    "type_vocab_size": [0, 2.0, "2"],
+    "layer_norm_eps": [None, 0, -1e-12, float("nan"), float("inf"), "1e-12", True],
+    "hidden_dropout_prob": [None, 1, -0.1, float("nan"), "0.1", [0.1], True],
+    "attention_probs_dropout_prob": [1.0, -1, {}],
+    "initializer_range": [-0.02, float("inf"), 10**400, "x", None],
+    "pad_token_id": [-1, 17, 0.0, "0", True],
+    "pooler": ["mean", None, 3, [], {}],
+    "hidden_act": ["relu", None, 3, []],
+    "position_embedding_type": ["relative_key", None],
+    "is_decoder": [True, "no"],
+    "id2label": [5, "no", ["no", "yes"], [], {"0": "no", "2": "yes"}, {"1": "no"}, {"-1": "no"},
+                 {"a": "no"}, {"0.0": "no"}, {"0": 1}, {"0": None}, {"0": ["no"]},
+                 {"00": "no", "1": "yes"}, True],
+    "num_labels": [0, 2.0, "2", True],
+    "layer_sizes": [None, 3, "abc", [], [3], [[2, 7]], [[2, 7, 11, 1]], [[2, 7, 0]],
+                    [[2.0, 7, 11]], [["a", "b", "c"]], {"0": [2, 7, 11]}],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    (key, value) for key, values in HOSTILE.items() for value in values], ids=str)
+def test_a_hostile_value_is_named(key, value):
+    """Whatever JSON holds: a ValueError of one line that names the key."""
+    values = small().to_dict()
+    if key == "num_labels":
+        del values["id2label"]
+    with pytest.raises(ValueError, match="layers is" if value == [] and key == "layer_sizes"
+                       else key) as found:
+        BertConfig.from_dict(values | {key: value})
+    assert len(str(found.value)) < 250
+
+
+@pytest.mark.parametrize("values", [None, 3, "bert", [], [["vocab_size", 3]], float("nan")])
+def test_a_config_that_is_no_object(values):
+    with pytest.raises(ValueError, match="a config is an object"):
+        BertConfig.from_dict(values)
+
+
+def test_labels_in_the_forms_that_files_have():
+    values = small().to_dict()
+    del values["id2label"]
+    assert BertConfig.from_dict(values).classes == 2
+    assert BertConfig.from_dict(values | {"num_labels": 5}).classes == 5
+    assert BertConfig.from_dict(values | {"num_labels": 5, "id2label": None}).classes == 5
+    named = BertConfig.from_dict(values | {"id2label": {1: "yes", 0: "no"}})
+    assert named.labels == ("no", "yes")
+    assert BertConfig.from_dict(values | {"pad_token_id": None}).pad_id == 0
+
+
 @pytest.mark.parametrize(("changes", "message"), [
     ({"heads": 3}, "hidden=14 does not divide into heads=3"),
     ({"n_layers": 0}, r"layers is \(\)"),

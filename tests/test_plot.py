@@ -11,6 +11,7 @@ import pytest
 
 import minibert
 from minibert import plot
+from minibert.plot import fonts
 
 matplotlib = pytest.importorskip("matplotlib")
 
@@ -142,9 +143,9 @@ def test_long_texts_get_fewer_labels(rng):
 
 
 def test_a_token_that_no_font_can_write_gets_its_index(monkeypatch, rng):
-    monkeypatch.setattr(plot, "_cjk_families", list)
+    monkeypatch.setattr(fonts, "cjk_families", list)
     tokens = ["[CLS]", "今", "天", " ", "\u200b\U000f0000", "[SEP]"]
-    labels, family = plot._readable(tokens, [f"#{i}" for i in range(6)])
+    labels, family = fonts.readable(tokens, [f"#{i}" for i in range(6)])
     assert labels == ["[CLS]", "#1", "#2", "#3", "#4", "[SEP]"]
     assert family == ["DejaVu Sans"]
     p = attention(rng, 2, 6)
@@ -153,9 +154,9 @@ def test_a_token_that_no_font_can_write_gets_its_index(monkeypatch, rng):
 
 def test_an_installed_chinese_font_is_used(monkeypatch):
     has = {"DejaVu Sans": frozenset("[CLS]"), "Half": frozenset("今"), "Whole": frozenset("今天")}
-    monkeypatch.setattr(plot, "_cjk_families", lambda: ["Half", "Whole"])
-    monkeypatch.setattr(plot, "_characters", has.__getitem__)
-    labels, family = plot._readable(["[CLS]", "今", "天", "😀"], ["#0", "#1", "#2", "#3"])
+    monkeypatch.setattr(fonts, "cjk_families", lambda: ["Half", "Whole"])
+    monkeypatch.setattr(fonts, "characters", has.__getitem__)
+    labels, family = fonts.readable(["[CLS]", "今", "天", "😀"], ["#0", "#1", "#2", "#3"])
     assert labels == ["[CLS]", "今", "天", "#3"]
     assert family == ["DejaVu Sans", "Whole"]
 
@@ -230,6 +231,15 @@ def test_accuracy_labels_cover_neither_each_other_nor_points(field, names):
 def test_accuracy_says_when_no_row_has_the_field():
     with pytest.raises(ValueError, match="latency_ms_32"):
         plot.accuracy_against(ROWS, "latency_ms_32", "ms")
+
+
+def test_another_measure_is_no_percentage():
+    rows = [{"name": "a", "pearson": 0.81, "bytes": 9}, {"name": "b", "pearson": 0.7, "bytes": 90}]
+    figure = plot.accuracy_against(rows, "bytes", "size", "pearson")
+    figure.canvas.draw()
+    (ax,) = figure.axes
+    assert ax.get_ylabel() == "pearson"
+    assert not any("%" in label.get_text() for label in ax.get_yticklabels())
 
 
 @pytest.mark.parametrize("span", [1.0, 1.3, 7.0, 300.0, 1e6])

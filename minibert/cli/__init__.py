@@ -9,13 +9,26 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 
 from minibert._version import __version__
 
-# name (of the module, too): one line of help
+# name (of the module, too, with _ for -): one line of help
 COMMANDS = {
+    "compress": "from a teacher and labelled texts to a small int8 classifier: a whole recipe",
     "demo": "teacher, student, distilled, pruned, int8: the whole path on one page",
+    "distill": "a recipe's student learns from its teacher",
     "doctor": "what runs on this machine, what does not, and why",
+    "evaluate": "how good a model is on labelled texts",
+    "fetch": "bring a model or a data set into the cache folder",
+    "finetune": "a recipe's teacher learns the labels",
+    "plot": "figures of a run, or of what a model attends to",
+    "predict": "classify texts, or predict a number from each",
+    "pretrain": "a recipe's teacher learns to predict hidden words",
+    "prune": "a recipe's student loses heads, neurons and weights, and recovers",
+    "quantize": "a model in int8",
+    "summary": "what a model is made of: parameters, bytes, zeros, FLOPs",
+    "train-vocab": "a WordPiece vocabulary from texts",
 }
 
 
@@ -40,7 +53,9 @@ def main(argv=None):
     debug = os.environ.get("MINIBERT_DEBUG", "0") not in ("", "0")
     try:
         run, args = _parse(argv)
-        status = run(args) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            status = run(args) or 0
         sys.stdout.flush()  # so that a closed pipe shows here
         return status
     except KeyboardInterrupt:
@@ -50,11 +65,16 @@ def main(argv=None):
     except BrokenPipeError:  # `minibert ... | head`: the reader had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
         if debug:
             raise
         print(f"minibert: error: {error}", file=sys.stderr)
         return 2
+
+
+def _show_warning(message, *_):
+    """A warning as a line, without the place in our code that it is from."""
+    print(f"minibert: warning: {message}", file=sys.stderr)
 
 
 def _parse(argv):
@@ -68,7 +88,7 @@ def _parse(argv):
             name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         if name == asked:
-            module = importlib.import_module(f"minibert.cli.{name}")
+            module = importlib.import_module(f"minibert.cli.{name.replace('-', '_')}")
             command.description = module.__doc__
             module.add_arguments(command)
             command.set_defaults(run=module.run)

@@ -146,10 +146,18 @@ def _kernels():
 def _cjk_font():
     from minibert import plot
 
-    fonts = plot._cjk_families()
+    fonts = plot.cjk_families()
     if not fonts:
         raise LookupError("none is installed")
     return ", ".join(fonts)
+
+
+def _fetched():
+    from minibert.data.fetch import home, is_there
+    from minibert.data.sources import read_sources
+
+    names = [name for name in read_sources() if is_there(name)]
+    return f"{', '.join(names) or 'nothing'} in {home()}"
 
 
 def _settings():
@@ -174,6 +182,7 @@ PROBES = {
     "safetensors": lambda: _version("safetensors"),
     "matplotlib": lambda: _version("matplotlib"),
     "cjk font": _cjk_font,
+    "fetched": _fetched,
 }
 
 # What a line's failure means.

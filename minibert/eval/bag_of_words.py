@@ -1,24 +1,26 @@
-"""The baseline to print beside any BERT: TF-IDF and softmax regression, with no word order.
+"""The baseline to print beside any BERT: TF-IDF and a linear model, with no word order.
 
 Text i, word j, n texts, tf the word's count in the text, df the number of texts that have it:
 
     (1)  x_ij = (1 + log tf_ij) (1 + log((1 + n) / (1 + df_j))),   each row scaled to length 1
     (2)  loss = mean cross-entropy of softmax(x W + b)
+    (2') loss = mean (x w + b - y)^2,   where labels y are numbers (scaled to mean 0, variance 1)
     (3)  W -= rate * g / sqrt(sum of all g^2 so far),   g = dloss/dW on a few texts
 
 (3) is AdaGrad (Duchi, Hazan and Singer 2011), which gives rare words large steps; stopping after a
 few epochs is the regularization. The words are BERT's basic tokens; Chinese has no spaces, so
 that its characters and its pairs of neighbouring characters both count as words. Words that only
-one text has are left out.
+one text has are left out. In a pair of texts a word of the first, the same word of the second and
+the same word in both are three different words.
 """
 
 from collections import Counter
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
 from minibert import kernels as F
+from minibert.eval.sparse import from_rows, take_rows, times
 from minibert.text import basic_tokenize
 
 RATE = 0.5
@@ -26,16 +28,10 @@ EPOCHS = 10
 BATCH = 32
 
 
-class Sparse(NamedTuple):
-    """A matrix by rows: row i has values[starts[i] : starts[i + 1]] in those columns."""
-
-    columns: np.ndarray
-    values: np.ndarray
-    starts: np.ndarray
-
-
 class BagOfWords:
     """A classifier that knows which words a text has, and nothing of their order.
+
+    Where the labels are numbers it predicts a number.
 
     Parameters
     ----------
@@ -43,7 +39,10 @@ class BagOfWords:
         The column of each word.
     idf : ndarray (words,)
     weight : ndarray (words, C)
+        C is 1 where it predicts numbers.
     bias : ndarray (C,)
+    numbers : bool
+        It predicts numbers, not classes.
 
     Examples
     --------
@@ -52,29 +51,49 @@ class BagOfWords:
     array([0, 1])
     """
 
-    def __init__(self, words, idf, weight, bias):
+    def __init__(self, words, idf, weight, bias, numbers=False):
         self.words, self.idf, self.weight, self.bias = words, idf, weight, bias
+        self.numbers = numbers
 
     @classmethod
-    def fit(cls, texts, labels):
-        """Learn from texts and their class numbers."""
-        counts = [Counter(split_words(text)) for text in texts]
+    def fit(cls, texts, labels, pairs=None):
+        """Learn from texts and their labels.
+
+        Parameters
+        ----------
+        texts : list of str
+        labels : sequence
+            Class numbers from 0 (integers); or floats, to predict numbers.
+        pairs : list of str, optional
+            The second text of each pair.
+        """
+        labels = np.asarray(labels)
+        if labels.shape != (len(texts),) or not len(texts) or labels.dtype.kind not in "iuf":
+            raise ValueError(
+                f"{len(texts)} texts, labels {labels.dtype} {labels.shape}; give one class number "
+                "(int) or one number (float) per text"
+            )
+        counts = _count(texts, pairs)
         df = Counter(word for row in counts for word in row)
         n = len(texts)
         words = {word: j for j, word in enumerate(sorted(w for w in df if df[w] > 1))}
         idf = 1.0 + np.log((1 + n) / (1.0 + np.array([df[word] for word in words])))
         x = cls(words, idf, None, None)._features(counts)
-        weight, bias = _train(x, np.asarray(labels), len(words))
-        return cls(words, idf.astype(np.float32), weight.astype(np.float32), bias)
+        numbers = labels.dtype.kind == "f"
+        weight, bias = (_fit_numbers if numbers else _fit_classes)(x, labels, len(words))
+        return cls(words, idf.astype(np.float32), weight.astype(np.float32), bias, numbers)
 
-    def logits(self, texts):
-        """Scores of the classes, (texts, C)."""
-        x = self._features([Counter(split_words(text)) for text in texts])
-        return _times(x, self.weight) + self.bias
+    def logits(self, texts, pairs=None):
+        """Scores of the classes, (texts, C); or the predicted numbers, (texts, 1)."""
+        paired = any(" " in word for word in self.words)  # only _count writes a space
+        if self.words and paired != (pairs is not None):
+            raise ValueError(f"it has learned from {'pairs' if paired else 'single texts'}")
+        return times(self._features(_count(texts, pairs)), self.weight) + self.bias
 
-    def predict(self, texts):
-        """The class number of each text."""
-        return self.logits(texts).argmax(-1)
+    def predict(self, texts, pairs=None):
+        """The class number of each text, or of each pair; or the number where it predicts one."""
+        logits = self.logits(texts, pairs)
+        return logits[:, 0] if self.numbers else logits.argmax(-1)
 
     @property
     def parameters(self):
@@ -84,15 +103,13 @@ class BagOfWords:
 
     def _features(self, counts):
         """The rows x of (1)."""
-        columns, values, starts = [], [], [0]
+        rows = []
         for row in counts:
             known = [(self.words[word], tf) for word, tf in row.items() if word in self.words]
             j = np.array([j for j, _ in known], np.int64)
             x = (1.0 + np.log(np.array([tf for _, tf in known], float))) * self.idf[j]
-            columns.append(j)
-            values.append(x / max(np.linalg.norm(x), 1e-12))
-            starts.append(starts[-1] + len(j))
-        return Sparse(np.concatenate(columns), np.concatenate(values), np.array(starts))
+            rows.append((j, x / max(np.linalg.norm(x), 1e-12)))
+        return from_rows(rows)
 
 
 def split_words(text):
@@ -110,30 +127,55 @@ def _is_chinese(word):
     return len(word) == 1 and "\u3400" <= word <= "\u9fff"
 
 
-def _times(x, w):
-    """x w, (rows, C)."""
-    products = x.values[:, None] * w[x.columns]  # (entries, C)
-    # A row without any entry sums to zero; reduceat would take its neighbour's first.
-    sums = np.zeros((len(x.starts) - 1, w.shape[1]))
-    filled = np.flatnonzero(np.diff(x.starts))
-    if len(filled):
-        sums[filled] = np.add.reduceat(products, x.starts[filled], axis=0)
-    return sums
+def _count(texts, pairs):
+    """How often each text has each word; a word of a pair begins with where it is and a space."""
+    if pairs is None:
+        return [Counter(split_words(text)) for text in texts]
+    if len(texts) != len(pairs):
+        raise ValueError(f"{len(texts)} texts, {len(pairs)} pairs; give a second text for each")
+    counts = []
+    for text, pair in zip(texts, pairs, strict=True):
+        a, b = Counter(split_words(text)), Counter(split_words(pair))
+        sides = (("1", a), ("2", b), ("both", a & b))
+        counts.append(Counter({f"{side} {w}": n for side, row in sides for w, n in row.items()}))
+    return counts
 
 
-def _train(x, labels, n_words):
-    """Weight and bias by (3)."""
-    C = int(labels.max()) + 1
+def _fit_classes(x, labels, n_words):
+    """Weight (words, C) and bias (C,) by (2)."""
+
+    def dloss(logits, rows):
+        _, cache = F.softmax_cross_entropy_forward(logits, labels[rows])
+        return F.softmax_cross_entropy_backward(1.0, cache)  # (B,C)
+
+    return _train(x, dloss, n_words, int(labels.max()) + 1)
+
+
+def _fit_numbers(x, labels, n_words):
+    """Weight (words, 1) and bias (1,) by (2'), in the labels' own unit."""
+    labels = labels.astype(np.float64)
+    mean, spread = labels.mean(), labels.std() or 1.0
+    y = ((labels - mean) / spread)[:, None]  # (n,1)
+
+    def dloss(out, rows):
+        return 2.0 * (out - y[rows]) / len(rows)  # (B,1)
+
+    w, b = _train(x, dloss, n_words, 1)
+    return w * spread, b * spread + mean
+
+
+def _train(x, dloss, n_words, C):
+    """Weight and bias by (3); dloss(x W + b, rows) is the loss's gradient."""
     w, b = np.zeros((n_words, C)), np.zeros(C)
     w_squares, b_squares = np.full_like(w, 1e-8), np.full_like(b, 1e-8)
     rng = np.random.default_rng(0)
+    n = len(x.starts) - 1
     for _ in range(EPOCHS):
-        order = rng.permutation(len(labels))
-        for start in range(0, len(order), BATCH):
-            batch = _rows(x, order[start : start + BATCH])
-            logits = _times(batch, w) + b  # (B,C)
-            _, cache = F.softmax_cross_entropy_forward(logits, labels[order[start : start + BATCH]])
-            dlogits = F.softmax_cross_entropy_backward(1.0, cache)  # (B,C)
+        order = rng.permutation(n)
+        for start in range(0, n, BATCH):
+            rows = order[start : start + BATCH]
+            batch = take_rows(x, rows)
+            dlogits = dloss(times(batch, w) + b, rows)  # (B,C)
             # Only the words of these texts have a gradient.
             columns, place = np.unique(batch.columns, return_inverse=True)
             dw = np.zeros((len(columns), C))
@@ -145,13 +187,3 @@ def _train(x, labels, n_words):
             b_squares += db * db
             b -= RATE * db / np.sqrt(b_squares)  # (3)
     return w, b
-
-
-def _rows(x, rows):
-    """Some rows of a sparse matrix, as one."""
-    parts = [slice(x.starts[i], x.starts[i + 1]) for i in rows]
-    return Sparse(
-        np.concatenate([x.columns[part] for part in parts]),
-        np.concatenate([x.values[part] for part in parts]),
-        np.cumsum([0] + [part.stop - part.start for part in parts]),
-    )

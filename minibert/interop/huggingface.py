@@ -1,21 +1,25 @@
-"""A directory as Hugging Face writes it: config.json and model.safetensors.
+"""Reading a directory as Hugging Face writes it: config.json and model.safetensors.
 
-The names are Hugging Face's own, with ``bert.`` in front in memory; a bare BertModel is saved
-without it. A model whose layers differ in width keeps them under ``layer_sizes`` in config.json,
-which only minibert reads.
+Names, types and shapes are read and compared first; then the weights, those alone that the model
+needs.
 """
 
-import json
+import math
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from minibert.interop.tensors import check_shapes, read_config, read_tensors, write_tensors
+from minibert.interop.fit import check_fit, listed, read_config
+from minibert.interop.jsonfile import read_json
+from minibert.interop.names import HEADS, TIED, full_names, head_of, unexpected_names
+from minibert.interop.onefile import FORMAT, VOCAB, read_signed
+from minibert.interop.pair import CONFIG, config_path
+from minibert.interop.quantized import SCALE, as_float32, join_quantized, quantized_among
+from minibert.interop.shards import read_headers
+from minibert.interop.tensors import read_stored
 from minibert.model import init_params, parameter_shapes
-from minibert.text import write_text
-
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
-PREFIX = "bert."
+from minibert.model.params import POOLER
 
 
 def read_directory(folder, head=None):
@@ -24,57 +28,118 @@ def read_directory(folder, head=None):
     Parameters
     ----------
     folder : path
-    head : {None, "classification", "mlm"}
-        What the model is for; other heads' parameters are left out. A head that the file does
-        not have is made new.
+    head : str or None
+        What the model is for, as in `minibert.model.parameter_shapes`; other heads' parameters
+        are left out. A head that the files do not have is made new.
 
     Returns
     -------
-    params : dict of str to ndarray
+    params : dict of str to ndarray or QTensor
+        float32 where the file holds float16, bfloat16 or float64.
     config : BertConfig
     new : list of str
-        The names of the parameters that were not in the file.
+        The names of the parameters that were not in the files.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        A file is missing, broken, or does not fit the config.
+        A file is missing, broken, or does not fit the config. No weight is read before names,
+        types and shapes have been compared.
+
+    Warns
+    -----
+    UserWarning
+        The files hold tensors that no BERT has; they are left out.
     """
+    values, path, found, metadata = _read_headers(folder)
+    config = read_config(config_path(folder), _with_classes(values, found), found)
+    wanted, body = parameter_shapes(config, head), parameter_shapes(config)
+    quantized = quantized_among(path, found, wanted)
+    optional = [name for name in wanted if name not in body or name.startswith(POOLER)]
+    check_fit(path, found, config, head, optional, quantized)
+    new = [name for name in wanted if name not in found]
+    _check_size(path, wanted, new)
+    known = {*wanted, *(name + SCALE for name in quantized)}
+    signed = metadata.get("format") == FORMAT
+    unexpected = unexpected_names(found, known | {VOCAB} if signed else known)
+    if unexpected:
+        message = f"{path} holds what no BERT has; it is left out: {listed(unexpected)}"
+        warnings.warn(message, stacklevel=3)
+    twins = {twin for twin in TIED if twin in found and TIED[twin] in known}
+    used = {name: tensor for name, tensor in found.items() if name in known | twins}
+    tensors = read_signed(path, found, metadata) if signed else read_stored(used)
+    _check_tied(path, tensors, twins)
+    params = join_quantized({name: tensors[name] for name in used}, quantized)
+    fresh = init_params(config, 0, head) if new else {}
+    params = {n: as_float32(params[n] if n in params else fresh[n]) for n in wanted}
+    return params, config, new
+
+
+def read_head(folder):
+    """The head that a directory's model is for.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    str or None
+        From the class that config.json names; else from the names of the tensors.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        See `read_directory`.
+    """
+    values, _, found, _ = _read_headers(folder)
+    return head_of(_architectures(values), found)
+
+
+def _read_headers(folder):
+    """A directory's config as JSON, the path of its weights, name -> Stored, the metadata."""
     folder = Path(folder)
-    try:
-        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}; nothing is downloaded")
+    if not config_path(folder).is_file():
         raise FileNotFoundError(
             f"{folder} has no {CONFIG}; give the directory that a model was saved in"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{folder / CONFIG} is not JSON: {error}") from None
-    tensors, _ = read_tensors(folder / WEIGHTS)
-    tensors = {_full_name(name): a.astype(np.float32) for name, a in tensors.items()}
-    classifier = tensors.get("classifier.weight")
-    if classifier is not None and isinstance(values, dict) and not values.get("id2label"):
-        values["id2label"] = {str(i): f"LABEL_{i}" for i in range(len(classifier))}
-    config = read_config(folder / CONFIG, values, tensors)
-    shapes = {name: a.shape for name, a in tensors.items()}
-    body = parameter_shapes(config)
-    optional = [n for n in parameter_shapes(config, head) if n not in body or "pooler" in n]
-    check_shapes(folder / WEIGHTS, shapes, config, head, optional)
-    new = [name for name in optional if name not in tensors]
-    fresh = init_params(config, 0, head) if new else {}
-    names = parameter_shapes(config, head)
-    return {n: tensors[n] if n in tensors else fresh[n] for n in names}, config, new
+        )
+    values = read_json(config_path(folder))
+    known = [name for name in _architectures(values) if name in HEADS]
+    path, stored, metadata = read_headers(folder, known[0] if known else "BertModel")
+    return values, path, full_names(stored), metadata
 
 
-def write_directory(folder, params, config, head=None):
-    """Write config.json and model.safetensors; the inverse of `read_directory`."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    strip = len(PREFIX) if head is None else 0
-    tensors = {name[strip:]: a for name, a in params.items()}
-    write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
-    write_text(folder / CONFIG, config.to_json())
+def _architectures(values):
+    """The classes that a config names."""
+    names = values.get("architectures") if isinstance(values, dict) else None
+    return [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
 
 
-def _full_name(name):
-    bare = name.startswith(("embeddings.", "encoder.", "pooler."))
-    return PREFIX + name if bare else name
+def _with_classes(values, found):
+    """The config with as many labels as the classifier has rows, if it names none."""
+    classifier = found.get("classifier.weight")
+    if isinstance(values, dict) and not values.get("id2label") and classifier and classifier.shape:
+        return values | {"id2label": {str(i): f"LABEL_{i}" for i in range(classifier.shape[0])}}
+    return values
+
+
+def _check_size(path, wanted, new):
+    """Refuse a config that has more made new than the file holds."""
+    size = {name: math.prod(shape) for name, shape in wanted.items()}
+    made = sum(size[name] for name in new)
+    if made > sum(size.values()) - made:
+        raise ValueError(
+            f"{path} does not fit its config: most of the model, {made:,} numbers, is not there"
+        )
+
+
+def _check_tied(path, tensors, twins):
+    """Hold the decoder's own tensors against those it is tied to."""
+    for twin in twins:
+        if not np.array_equal(tensors[twin], tensors[TIED[twin]]):
+            raise ValueError(
+                f"{path}: {twin} differs from {TIED[twin]}; only a decoder that is tied to the "
+                "word embeddings is read (tie_word_embeddings)"
+            )

@@ -11,12 +11,12 @@ import json
 
 import numpy as np
 
-from minibert.interop.tensors import check_shapes, read_config, read_tensors, write_tensors
-from minibert.ops import QTensor
+from minibert.interop.fit import check_fit, read_config
+from minibert.interop.quantized import join_quantized, quantized_among, split_quantized
+from minibert.interop.tensors import read_header, read_stored, write_tensors
 
 FORMAT = "minibert-1"
 VOCAB = "vocab"
-SCALE = "_scale"
 
 
 def write_file(path, params, config, head=None, tokens=None, tokenizer=None):
@@ -27,7 +27,8 @@ def write_file(path, params, config, head=None, tokens=None, tokenizer=None):
     path : path
     params : dict of str to ndarray or QTensor
     config : BertConfig
-    head : {None, "classification", "mlm"}
+    head : str or None
+        See `minibert.model.parameter_shapes`.
     tokens : list of str, optional
         The vocabulary.
     tokenizer : dict, optional
@@ -40,12 +41,12 @@ def write_file(path, params, config, head=None, tokens=None, tokenizer=None):
     OSError
         The file cannot be written.
     """
-    tensors = {}
-    for name, p in params.items():
-        if isinstance(p, QTensor):
-            tensors[name], tensors[name + SCALE] = p.q, p.scale
-        else:
-            tensors[name] = p
+    write_tensors(path, *file_contents(params, config, head, tokens, tokenizer))
+
+
+def file_contents(params, config, head=None, tokens=None, tokenizer=None):
+    """The tensors and the metadata of `write_file`."""
+    tensors = split_quantized(params)
     if tokens is not None:
         broken = [token for token in tokens if "\n" in token]
         if broken:
@@ -58,7 +59,7 @@ def write_file(path, params, config, head=None, tokens=None, tokenizer=None):
         "tokenizer": json.dumps(tokenizer or {}),
         "sha256": _digest(tensors),
     }
-    write_tensors(path, tensors, metadata)
+    return tensors, metadata
 
 
 def read_file(path):
@@ -68,7 +69,7 @@ def read_file(path):
     -------
     params : dict of str to ndarray or QTensor
     config : BertConfig
-    head : {None, "classification", "mlm"}
+    head : str or None
     tokens : list of str or None
     tokenizer : dict
 
@@ -77,32 +78,35 @@ def read_file(path):
     FileNotFoundError, ValueError
         The file is missing, broken, changed, not minibert's, or does not fit its own config.
     """
-    tensors, metadata = read_tensors(path)
+    stored, metadata = read_header(path)
     if metadata.get("format") != FORMAT:
         raise ValueError(
             f"{path} has format {metadata.get('format')!r}, not {FORMAT!r}; a directory that "
             "Hugging Face wrote is read by from_pretrained"
         )
-    if _digest(tensors) != metadata.get("sha256"):
-        raise ValueError(f"{path} was changed after it was written: its sha256 does not fit")
     try:
         values = json.loads(metadata["config"])
         head, tokenizer = json.loads(metadata["head"]), json.loads(metadata["tokenizer"])
-        vocab = tensors.pop(VOCAB, None)
-        tokens = None if vocab is None else vocab.tobytes().decode().split("\n")
     except (KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} has unusable metadata: {error}") from None
-    config = read_config(path, values, tensors)
-    params = {}
-    for name, a in tensors.items():
-        if name.endswith(SCALE):
-            continue
-        scale = tensors.get(name + SCALE)
-        if (a.dtype == np.int8) != (scale is not None and scale.shape == a.shape[:1]):
-            raise ValueError(f"{path}: {name} is {a.dtype} {a.shape}, its scales do not fit")
-        params[name] = a if scale is None else QTensor(a, scale)
-    check_shapes(path, {name: p.shape for name, p in params.items()}, config, head)
-    return params, config, head, tokens, tokenizer
+    config = read_config(path, values, stored)
+    quantized = quantized_among(path, stored)
+    check_fit(path, stored, config, head, quantized=quantized)
+    tensors = read_signed(path, stored, metadata)
+    try:
+        vocab = tensors.pop(VOCAB, None)
+        tokens = None if vocab is None else vocab.tobytes().decode().split("\n")
+    except ValueError as error:
+        raise ValueError(f"{path} has unusable metadata: {error}") from None
+    return join_quantized(tensors, quantized), config, head, tokens, tokenizer
+
+
+def read_signed(path, stored, metadata):
+    """All arrays of a file of this format, whose sha256 is in its metadata."""
+    tensors = read_stored(stored)
+    if _digest(tensors) != metadata.get("sha256"):
+        raise ValueError(f"{path} was changed after it was written: its sha256 does not fit")
+    return tensors
 
 
 def _digest(tensors):

@@ -1,17 +1,31 @@
-"""Reading and writing safetensors, and holding what was read against what the model needs."""
+"""Reading and writing safetensors: the header first, the numbers when they are wanted."""
 
+import json
+import math
 import os
+import struct
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from minibert.config import BertConfig
-from minibert.model.params import parameter_shapes
+from minibert.interop.foreign import refuse_foreign
 
-# safetensors' types that NumPy has, too.
-TYPES = {"BOOL", "U8", "I8", "I16", "U16", "F16", "I32", "U32", "F32", "F64", "I64", "U64"}
+# safetensors' types that can be read: those that NumPy has, and bfloat16.
+FLOATS = {"F16", "BF16", "F32", "F64"}
+TYPES = FLOATS | {"BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64"}
+PART = ".part"
+
+
+class Stored(NamedTuple):
+    """A tensor in a file, of which nothing but the header has been read."""
+
+    path: Path
+    name: str
+    kind: str  # safetensors' word for the type: "F32", "I8", ...
+    shape: tuple[int, ...]
 
 
 def write_tensors(path, tensors, metadata):
@@ -28,17 +42,41 @@ def write_tensors(path, tensors, metadata):
     OSError
         The file cannot be written; one that was there before stays as it was.
     """
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
+    temporary = part_of(path)
+    try:
+        write_part(path, tensors, metadata)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync(Path(path).parent)
+
+
+def write_part(path, tensors, metadata):
+    """Write the file that is to be renamed to `path`, down to the disk."""
     # safetensors writes the memory as it lies: anything but C order would be corrupted.
     contiguous = {name: np.ascontiguousarray(a) for name, a in tensors.items()}
     try:
-        save_file(contiguous, temporary, metadata=metadata)
-        os.replace(temporary, path)
+        save_file(contiguous, part_of(path), metadata=metadata)
     except SafetensorError as error:
         raise OSError(f"cannot write {path}: {error}") from None
+    sync(part_of(path))
+
+
+def part_of(path):
+    """The temporary name of a file that is being written."""
+    path = Path(path)
+    return path.with_name(path.name + PART)
+
+
+def sync(path):
+    """Wait until a file, or a folder's list of files, is on the disk and not just on its way."""
+    if path.is_dir() and os.name != "posix":
+        return  # elsewhere a folder cannot be opened
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(handle)
 
 
 def read_tensors(path):
@@ -51,74 +89,92 @@ def read_tensors(path):
     ValueError
         The file is no safetensors, or was cut short, or holds a type that NumPy does not have.
     """
+    stored, metadata = read_header(path)
+    return read_stored(stored), metadata
+
+
+def read_header(path):
+    """What a safetensors file holds, its numbers left unread.
+
+    Returns
+    -------
+    stored : dict of str to Stored
+    metadata : dict of str to str
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        See `read_tensors`; the sizes that the header tells are held against the file's.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
+    refuse_foreign(path)
     try:
         with safe_open(path, framework="numpy") as file:
             # `file` is no dict: it has keys(), and cannot be iterated.
-            types = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
-            foreign = [f"{name} is {kind}" for name, kind in types.items() if kind not in TYPES]
-            if not foreign:
-                return {name: file.get_tensor(name) for name in types}, file.metadata() or {}
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            stored = {
+                name: Stored(path, name, s.get_dtype(), tuple(s.get_shape()))
+                for name, s in slices.items()
+            }
+            return stored, file.metadata() or {}
     except (SafetensorError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a whole safetensors file: {error}") from None
-    raise ValueError(f"{path}: {foreign[0]}, which NumPy does not have; save it in float32")
 
 
-def read_config(path, values, tensors):
-    """The config that a file of JSON holds, before anything is made of the size it says.
+def read_stored(stored):
+    """The arrays themselves, under the same keys; bfloat16 becomes float32.
 
     Parameters
     ----------
-    path : path
-        For the message.
-    values : object
-        What the JSON is.
-    tensors : dict of str to ndarray
-        The model's; a layer has more than one, which bounds how many layers are believed.
+    stored : dict of str to Stored
+
+    Returns
+    -------
+    dict of str to ndarray
 
     Raises
     ------
     ValueError
-        It is not the config of a BERT.
+        A tensor has a type that NumPy does not have, or the file is larger than the memory.
     """
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} holds a {type(values).__name__}, not the config of a BERT")
-    n_layers = values.get("num_hidden_layers")
-    if isinstance(n_layers, int) and n_layers > len(tensors):
-        raise ValueError(f"{path}: num_hidden_layers is {n_layers}, with {len(tensors)} tensors")
-    try:
-        return BertConfig.from_dict(values)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from None
+    for tensor in stored.values():
+        if tensor.kind not in TYPES:
+            raise ValueError(
+                f"{tensor.path}: {tensor.name} is {tensor.kind}, which NumPy does not have; save "
+                "it in float32"
+            )
+    arrays = {}
+    for path in {tensor.path for tensor in stored.values()}:
+        here = {key: tensor for key, tensor in stored.items() if tensor.path == path}
+        try:
+            arrays |= _read(path, here)
+        except MemoryError:
+            raise ValueError(f"{path} is larger than the memory that is free") from None
+        except (LookupError, SafetensorError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not a whole safetensors file: {error}") from None
+    return {key: arrays[key] for key in stored}
 
 
-def check_shapes(path, found, config, head, optional=()):
-    """Hold the names and shapes of what was read against what the config says.
+def _read(path, stored):
+    """The arrays of one file."""
+    bfloat16 = {key: tensor for key, tensor in stored.items() if tensor.kind == "BF16"}
+    arrays = _read_bfloat16(path, bfloat16) if bfloat16 else {}
+    with safe_open(path, framework="numpy") as file:
+        others = {key: tensor for key, tensor in stored.items() if key not in bfloat16}
+        return arrays | {key: file.get_tensor(tensor.name) for key, tensor in others.items()}
 
-    Parameters
-    ----------
-    path : path
-        For the message.
-    found : dict of str to tuple of int
-    config : BertConfig
-    head : {None, "classification", "mlm"}
-    optional : iterable of str
-        Names that may be missing.
 
-    Raises
-    ------
-    ValueError
-        A parameter is missing or has another shape; the message lists all of them.
-    """
-    wanted = parameter_shapes(config, head)
-    missing = [name for name in wanted if name not in found and name not in optional]
-    shapes = [
-        f"{name} is {tuple(found[name])}, wanted {shape}"
-        for name, shape in wanted.items()
-        if name in found and tuple(found[name]) != shape
-    ]
-    if missing or shapes:
-        problems = [f"missing: {', '.join(missing)}"] if missing else []
-        raise ValueError(f"{path} does not fit its config: {'; '.join(problems + shapes)}")
+def _read_bfloat16(path, stored):
+    """float32 arrays of bfloat16 tensors, whose bits are the upper half of a float32's."""
+    arrays = {}
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        for key, tensor in stored.items():
+            file.seek(8 + length + header[tensor.name]["data_offsets"][0])
+            upper = np.frombuffer(file.read(2 * math.prod(tensor.shape)), "<u2")
+            bits = upper.astype(np.uint32) << 16
+            arrays[key] = bits.view(np.float32).reshape(tensor.shape)
+    return arrays

@@ -26,6 +26,11 @@ _PROVIDERS = {"numba": "minibert.kernels.numba_ops", "c": "minibert.kernels.c_in
 _INNER = {"erf", "keep_mask"}  # used inside ops by helpers, where a swap would not reach
 _AUTO_ORDER = ("numba", "c")  # the later one wins
 
+
+class LevelError(RuntimeError, ImportError):
+    """A level was named that this machine does not have: Numba, or the extension, is missing."""
+
+
 _state = {"level": None, "swapped": {}, "source": {}}
 
 
@@ -38,7 +43,7 @@ def use(level):
 
     Raises
     ------
-    RuntimeError
+    LevelError
         The level was named and is not available on this machine; "auto" never raises.
 
     Examples
@@ -136,7 +141,7 @@ def _activate(level, swapped):
             continue
         functions, reason = available(provider)
         if reason and level != "auto":
-            raise RuntimeError(f"kernels level {level!r} is not available here: {reason}")
+            raise LevelError(f"kernels level {level!r} is not available here: {reason}")
         chosen |= functions
         source |= dict.fromkeys(functions, provider)
     # A kernel that does several ops in one pass would hide a swapped one among them.

@@ -15,25 +15,16 @@ from minibert.model.encoder import (
     encoder_backward,
     encoder_forward,
 )
-from minibert.model.heads import (
-    CLASSIFIER,
-    DECODER_BIAS,
-    classification_backward,
-    classification_forward,
-    mlm_backward,
-    mlm_forward,
-)
+from minibert.model.heads import HEADS
 from minibert.model.linear import FLOAT
-from minibert.model.params import add_grads
-
-HEAD_NAMES = {"classification": f"{CLASSIFIER}.weight", "mlm": DECODER_BIAS}
+from minibert.model.params import DECODER_BIAS, OUTPUT_LAYERS, add_grads, check_head
 
 
 class Output(NamedTuple):
     """What the model returns; as a cotangent, either may be None."""
 
     encoded: Encoded | None
-    logits: np.ndarray | None  # (B,C); for "mlm" (B,L,V), or (P,V) with `at`
+    logits: np.ndarray | None  # shapes as in `heads`; for "mlm" with `at` (P,V)
 
 
 def bert_forward(
@@ -46,7 +37,7 @@ def bert_forward(
     ----------
     params, config, ids, segments, keep, want, drop, linear
         See `encoder_forward`.
-    head : {None, "classification", "mlm"}
+    head : {None, "classification", "mlm", "next_sentence", "tokens", "span"}
     at : ndarray of bool (B,L), optional
         For "mlm": the P places whose logits are wanted; computing those of the masked places
         alone saves most of the decoder's work.
@@ -56,30 +47,21 @@ def bert_forward(
     Output
     cache : list
     """
-    if head in HEAD_NAMES and HEAD_NAMES[head] not in params:
-        raise ValueError(
-            f"params has no {HEAD_NAMES[head]!r}, which head={head!r} needs: make it with "
-            f"init_params(config, head={head!r})"
-        )
+    _check_params(params, head)
     ids, segments, keep = check_batch(ids, segments, keep)
+    if at is not None and (head != "mlm" or at.dtype != bool or at.shape != ids.shape):
+        raise ValueError(f'at is {at.dtype} {at.shape}; wanted bool {ids.shape}, for head "mlm"')
     encoded, cache = encoder_forward(
         params, config, ids, segments, keep, want=want, drop=drop, linear=linear
     )
-    if head is None:
-        logits, c_head = None, None
-    elif head == "classification":
-        site = 1 + SITES_PER_LAYER * config.n_layers
-        logits, c_head = classification_forward(
-            params, config, encoded.pooled,
-            drop=drop and drop.at(site, config.dropout), linear=linear,
-        )  # (B,C)
-    elif head == "mlm":
-        if at is not None and (at.dtype != bool or at.shape != ids.shape):
-            raise ValueError(f"at is {at.dtype} {at.shape}; wanted bool {ids.shape}")
-        x = encoded.hidden[-1] if at is None else encoded.hidden[-1][at]  # (B,L,D) or (P,D)
-        logits, c_head = mlm_forward(params, config, x, linear=linear)  # (...,V)
-    else:
-        raise ValueError(f'head is {head!r}; it is None, "classification" or "mlm"')
+    logits = c_head = None
+    if head is not None:
+        x = encoded.pooled if HEADS[head].reads == "pooled" else encoded.hidden[-1]
+        logits, c_head = HEADS[head].forward(
+            params, config, x if at is None else x[at],  # (B,D), (B,L,D) or (P,D)
+            drop=drop and drop.at(1 + SITES_PER_LAYER * config.n_layers, config.dropout),
+            linear=linear,
+        )
     cache.append((head, at, c_head))
     return Output(encoded, logits), cache
 
@@ -106,21 +88,32 @@ def bert_backward(d, params, config, cache, *, linear=FLOAT):
     head, at, c_head = cache.pop()
     d_encoded = d.encoded or Encoded((), (), None)
     grads = {}
-    if d.logits is not None and head == "classification":
-        dpooled, grads = classification_backward(d.logits, config, c_head, linear=linear)
-        if d_encoded.pooled is not None:
-            dpooled = dpooled + d_encoded.pooled
-        d_encoded = d_encoded._replace(pooled=dpooled)
-    elif d.logits is not None and head == "mlm":
-        dx, grads = mlm_backward(d.logits, c_head, linear=linear)
+    if d.logits is not None:
+        if head is None:
+            raise ValueError("d.logits was given, but the forward ran with head=None")
+        dx, grads = HEADS[head].backward(d.logits, config, c_head, linear=linear)
         if at is not None:
             scattered = np.zeros(cache[0][0], dx.dtype)  # (B,L,D)
             scattered[at] = dx
             dx = scattered
-        others, last = tuple(d_encoded.hidden[:-1]), d_encoded.hidden[-1:]
-        if last and last[0] is not None:
-            dx = dx + last[0]
-        d_encoded = d_encoded._replace(hidden=(*others, dx))
-    elif d.logits is not None:
-        raise ValueError("d.logits was given, but the forward ran with head=None")
+        d_encoded = _plus(d_encoded, HEADS[head].reads, dx)
     return add_grads(encoder_backward(d_encoded, params, config, cache, linear=linear), grads)
+
+
+def _plus(d, reads, dx):
+    """The encoder's cotangents with the head's added to the output that the head reads."""
+    if reads == "pooled":
+        return d._replace(pooled=dx if d.pooled is None else dx + d.pooled)
+    *others, last = d.hidden or (None,)
+    return d._replace(hidden=(*others, dx if last is None else dx + last))
+
+
+def _check_params(params, head):
+    """A ValueError if there is no such head, or the parameters have not got it."""
+    check_head(head)
+    needed = DECODER_BIAS if head == "mlm" else head and f"{OUTPUT_LAYERS[head]}.weight"
+    if needed and needed not in params:
+        raise ValueError(
+            f"params has no {needed!r}, which head={head!r} needs: make it with "
+            f"init_params(config, head={head!r})"
+        )

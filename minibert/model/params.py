@@ -8,6 +8,17 @@ import numpy as np
 EMBEDDINGS = "bert.embeddings."
 POOLER = "bert.pooler.dense"
 
+# The last linear layer of each head; "mlm" has none of its own, its decoder is the word table.
+OUTPUT_LAYERS = {
+    "classification": "classifier",
+    "mlm": None,
+    "next_sentence": "cls.seq_relationship",
+    "tokens": "classifier",
+    "span": "qa_outputs",
+}
+TRANSFORM = "cls.predictions.transform"
+DECODER_BIAS = "cls.predictions.bias"
+
 
 def layer_prefix(i):
     """What the names of layer i begin with."""
@@ -20,18 +31,31 @@ def layer_view(params, i):
     return {name[len(prefix) :]: p for name, p in params.items() if name.startswith(prefix)}
 
 
+def check_head(head):
+    """A ValueError if there is no such head."""
+    if head is not None and head not in tuple(OUTPUT_LAYERS):
+        raise ValueError(f"head is {head!r}; it is None or one of {', '.join(OUTPUT_LAYERS)}")
+
+
 def parameter_shapes(config, head=None):
     """The name and shape of every parameter of a model.
 
     Parameters
     ----------
     config : BertConfig
-    head : {None, "classification", "mlm"}
+    head : {None, "classification", "mlm", "next_sentence", "tokens", "span"}
 
     Returns
     -------
     dict of str to tuple of int
+
+    Examples
+    --------
+    >>> from minibert.config import preset
+    >>> parameter_shapes(preset("tinybert-4l-312"), "span")["qa_outputs.weight"]
+    (2, 312)
     """
+    check_head(head)
     V, D = config.vocab, config.hidden
     shapes = {
         f"{EMBEDDINGS}word_embeddings.weight": (V, D),
@@ -56,14 +80,14 @@ def parameter_shapes(config, head=None):
         linear(f"{prefix}output.dense", D, size.ffn)
         layernorm(f"{prefix}output.LayerNorm")
     linear(POOLER, D, D)
-    if head == "classification":
-        linear("classifier", config.classes, D)
-    elif head == "mlm":
-        linear("cls.predictions.transform.dense", D, D)
-        layernorm("cls.predictions.transform.LayerNorm")
-        shapes["cls.predictions.bias"] = (V,)  # the decoder's weight is the word table
+    if head == "mlm":
+        linear(f"{TRANSFORM}.dense", D, D)
+        layernorm(f"{TRANSFORM}.LayerNorm")
+        shapes[DECODER_BIAS] = (V,)
     elif head is not None:
-        raise ValueError(f'head is {head!r}; it is None, "classification" or "mlm"')
+        # Next sentence: yes and no. Span: start and end.
+        outputs = config.classes if head in ("classification", "tokens") else 2
+        linear(OUTPUT_LAYERS[head], outputs, D)
     return shapes
 
 

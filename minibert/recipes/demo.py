@@ -15,18 +15,21 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from minibert import kernels as F
 from minibert.config import BertConfig
-from minibert.eval import accuracy, encoder_flops
-from minibert.eval.bag_of_words import BagOfWords, split_words
-from minibert.interop.tensors import write_tensors
+from minibert.eval import accuracy
+from minibert.eval.bag_of_words import BagOfWords
 from minibert.pretrained import BertForSequenceClassification
 from minibert.recipes.figures import draw
 from minibert.recipes.material import encode_material, shuffled
-from minibert.recipes.report import Row, format_table, latencies
+from minibert.recipes.report import (
+    bag_of_words_costs,
+    format_table,
+    latencies,
+    model_costs,
+)
 from minibert.recipes.stages import (
     Run,
     Stage,
@@ -109,9 +112,9 @@ def _run_demo(out, material, settings, seed, progress, say):
     done("pruned, int8")
 
     rows = measure(out, words, models, encoded.test, material.test)
-    accuracies = {row.name: row.accuracy for row in rows}
+    accuracies = {row["name"]: row["accuracy"] for row in rows}
     report = {
-        "rows": [row._asdict() for row in rows],
+        "rows": rows,
         "seed": seed,
         "student_of_teacher": accuracies["student-distilled"] / max(accuracies["teacher"], 1e-9),
         "teacher_on_shuffled_words": score(teacher, shuffled(encoded, material.test, seed)),
@@ -209,47 +212,35 @@ def measure(out, words, models, examples, test):
 
     Returns
     -------
-    list of Row
+    list of dict
+        See `minibert.recipes.report`.
     """
     texts, labels = test
     predictors = {"bag-of-words": words.predict}
     predictors |= {name: lambda batch, m=m: predict_classes(m, batch) for name, m in models.items()}
     times = latencies(predictors, texts)
-    file = out / "bag-of-words.safetensors"
-    write_tensors(file, words.parameters, {})
-    rows = [
-        Row(
-            "bag-of-words",
-            accuracy(words.predict(texts), labels),
-            words.idf.size + words.weight.size + words.bias.size,
-            file.stat().st_size,
-            2 * words.weight.shape[1] * round(np.mean([len(split_words(t)) for t in texts])),
-            *times["bag-of-words"],
-        )
-    ]
+    costs = bag_of_words_costs(
+        words, texts, out / "bag-of-words.safetensors", times["bag-of-words"]
+    )
+    rows = [row_of("bag-of-words", accuracy(words.predict(texts), labels), costs)]
     for name, model in models.items():
-        flops = [encoder_flops(model.config, length) for length in examples.lengths]
-        rows.append(
-            Row(
-                name,
-                score(model, examples),
-                sum(int(np.prod(p.shape)) for p in model.params.values()),
-                save_model(out, name, model),
-                round(float(np.mean(flops))),
-                *times[name],
-            )
-        )
+        costs = model_costs(model, save_model(out, name, model), examples.lengths, times[name])
+        rows.append(row_of(name, score(model, examples), costs))
     return rows
 
 
+def row_of(name, accuracy, costs):
+    """One row of the report."""
+    return {"name": name, "accuracy": accuracy, **costs._asdict()}
+
+
 def save_model(out, name, model):
-    """Save a model: int8 as one file, else as a directory. Returns the bytes on disk."""
+    """Save a model: int8 as one file, else as a directory. Returns its path."""
     if model.is_quantized:
-        file = out / f"{name}.safetensors"
-        model.save(file)
-        return file.stat().st_size
+        model.save(out / f"{name}.safetensors")
+        return out / f"{name}.safetensors"
     model.save_pretrained(out / name)
-    return sum(file.stat().st_size for file in (out / name).iterdir())
+    return out / name
 
 
 def predict_classes(model, texts):

@@ -17,18 +17,45 @@ class Examples(NamedTuple):
     """Encoded texts and what is to be learned of them."""
 
     ids: list  # lists of int, special tokens included
-    labels: np.ndarray | None = None  # (texts,) classes, or (texts, C) a teacher's logits
+    labels: np.ndarray | None = None  # (texts,) classes or numbers, or (texts, C) teacher's logits
+    segments: list | None = None  # lists of int, 1 on the second text of a pair; None: all 0
+    n_cut: int = 0  # texts that were longer than the model takes
 
     @property
     def lengths(self):
         """Tokens in each text."""
         return [len(row) for row in self.ids]
 
+    def with_labels(self, labels):
+        """The same texts with other labels."""
+        return self._replace(labels=np.asarray(labels))
 
-def encode(tokenizer, texts, labels=None):
-    """Tokenize texts, each cut to the length that the tokenizer's model can take."""
-    batch = tokenizer(list(texts), truncation=True, padding=False, return_tensors=None)
-    return Examples(batch["input_ids"], None if labels is None else np.asarray(labels))
+
+def encode(tokenizer, texts, labels=None, max_length=None):
+    """Tokenize texts or pairs, cut to `max_length` or to what the tokenizer's model can take."""
+    texts = list(texts)
+    batch = tokenizer(
+        texts, truncation=True, padding=False, return_tensors=None, max_length=max_length
+    )
+    are_pairs = bool(texts) and not isinstance(texts[0], str)
+    return Examples(
+        batch["input_ids"],
+        None if labels is None else np.asarray(labels),
+        batch["token_type_ids"] if are_pairs else None,
+        batch.n_truncated,
+    )
+
+
+def join(first, second):
+    """Two sets of texts as one, without labels."""
+    segments = None
+    if first.segments or second.segments:
+        segments = [
+            row
+            for part in (first, second)
+            for row in (part.segments or [[0] * length for length in part.lengths])
+        ]
+    return Examples(first.ids + second.ids, None, segments, first.n_cut + second.n_cut)
 
 
 class Epochs:
@@ -43,14 +70,23 @@ class Epochs:
 
     def __init__(self, examples, batch_size, seed):
         self.examples, self.batch_size, self.seed = examples, batch_size, seed
-        self.epoch = 0
+        self.epoch = self.first = 0
+
+    def __len__(self):
+        """Batches in an epoch."""
+        return -(-len(self.examples.ids) // self.batch_size)
+
+    def skip(self, n):
+        """Go to batch n of the run, counted from 0, to continue it there."""
+        self.epoch, self.first = divmod(n, len(self))
 
     def __iter__(self):
         plan = shuffled_plan(
             self.examples.lengths, self.batch_size, seed=self.seed, epoch=self.epoch
         )
-        self.epoch += 1
-        yield from iterate_batches(plan, self.examples.ids, self.examples.labels)
+        first, self.epoch, self.first = self.first, self.epoch + 1, 0
+        ids, labels, segments, _ = self.examples
+        yield from iterate_batches(plan[first:], ids, labels, segments)
 
 
 class MaskedEpochs(Epochs):
@@ -69,7 +105,8 @@ class MaskedEpochs(Epochs):
 
     def __iter__(self):
         rng = np.random.default_rng((self.seed, self.epoch, 1))
-        for batch in super().__iter__():
+        first, self.first = self.first, 0
+        for i, batch in enumerate(super().__iter__()):
             batch["input_ids"], batch["labels"] = mask_tokens(
                 batch["input_ids"],
                 rng,
@@ -77,14 +114,15 @@ class MaskedEpochs(Epochs):
                 vocab=len(self.tokenizer),
                 special_ids=self.tokenizer.all_special_ids,
             )
-            yield batch
+            if i >= first:  # the batches before are drawn all the same: they move the rng on
+                yield batch
 
 
 def predict_logits(model, examples, batch_size=32):
     """The model's logits for every text, in the order of the texts, (texts, C)."""
     plan = sorted_plan(examples.lengths, batch_size)
     logits = [
-        model(batch["input_ids"], batch["attention_mask"]).logits
-        for batch in iterate_batches(plan, examples.ids)
+        model(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"]).logits
+        for batch in iterate_batches(plan, examples.ids, segments=examples.segments)
     ]
     return in_input_order(logits, plan)

@@ -18,7 +18,6 @@ def draw(folder, histories, models, encoded, rows, say):
         "attention": plot.attention_maps(*attention_pair(encoded, teacher, student)),
         "weights": plot.weight_histograms(*weight_pair(pruned.params, models["int8"].params)),
     }
-    rows = [row._asdict() for row in rows]
     for field, label in (("bytes", "bytes on disk"), ("latency_ms_1", "ms for one text")):
         figures[f"accuracy-{field}"] = plot.accuracy_against(rows, field, label)
     for name, figure in figures.items():

@@ -54,7 +54,8 @@ class TransformerDistillation:
 class PredictionDistillation:
     """TinyBERT's loss on the logits: the second task stage.
 
-    The batch's labels are the teacher's logits (B,C), computed once beforehand.
+    The batch's labels are the teacher's logits (B,C), computed once beforehand. In regression,
+    where C = 1, it is the mean squared difference of the two outputs.
 
     Parameters
     ----------
@@ -69,8 +70,12 @@ class PredictionDistillation:
         out, cache = bert_forward(
             model.params, model.config, *_inputs(batch), head=model.head, drop=drop
         )
-        loss, c_loss = F.soft_cross_entropy_forward(out.logits, batch["labels"], tau=self.tau)
-        dlogits = F.soft_cross_entropy_backward(1.0, c_loss)
+        if model.config.classes == 1:
+            loss, c_loss = F.mse_forward(out.logits, batch["labels"])
+            dlogits, _ = F.mse_backward(1.0, c_loss)
+        else:
+            loss, c_loss = F.soft_cross_entropy_forward(out.logits, batch["labels"], tau=self.tau)
+            dlogits = F.soft_cross_entropy_backward(1.0, c_loss)
         grads = bert_backward(Output(None, dlogits), model.params, model.config, cache)
         return float(loss), {}, grads
 

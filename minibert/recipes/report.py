@@ -1,16 +1,21 @@
-"""The rows of a report: what each model is worth, and what it costs."""
+"""The rows of a report: what each model is worth, and what it costs.
+
+A row is a dict: "name", the model's scores ("accuracy", ...), and the fields of `Costs`.
+"""
 
 import time
 from typing import NamedTuple
 
 import numpy as np
 
+from minibert.eval import encoder_flops
+from minibert.eval.bag_of_words import split_words
+from minibert.interop.tensors import write_tensors
 
-class Row(NamedTuple):
-    """One model's figures."""
 
-    name: str
-    accuracy: float  # on the test texts, in [0, 1]
+class Costs(NamedTuple):
+    """What a model needs."""
+
     parameters: int  # numbers that are stored
     bytes: int  # of all files that are needed to predict
     flops: int  # of the encoder's matrix products, mean over the test texts
@@ -18,18 +23,27 @@ class Row(NamedTuple):
     latency_ms_32: float  # for 32 texts at once, as they come
 
 
-def format_table(rows):
-    """The rows as a text table, sizes in kB (1000 bytes)."""
-    head = ("", "accuracy", "parameters", "kB", "MFLOP", "ms, 1 text", "ms, 32 texts")
+def format_table(rows, measures=("accuracy",)):
+    """The rows as a text table, sizes in kB (1000 bytes).
+
+    Parameters
+    ----------
+    rows : list of dict
+    measures : sequence of str
+        Which scores to show. Accuracy is shown in percent; "intervals", where a row has them, in
+        brackets.
+    """
+    names = ("parameters", "kB", "MFLOP", "ms, 1 text", "ms, 32 texts")
+    head = ("", *(measure.replace("_", " ") for measure in measures), *names)
     body = [
         (
-            row.name,
-            f"{row.accuracy:.1%}",
-            f"{row.parameters:,}",
-            f"{row.bytes / 1e3:,.0f}",
-            f"{row.flops / 1e6:,.2f}",
-            f"{row.latency_ms_1:.2f}",
-            f"{row.latency_ms_32:.2f}",
+            row["name"],
+            *(_score(row, measure) for measure in measures),
+            f"{row['parameters']:,}",
+            f"{row['bytes'] / 1e3:,.0f}",
+            f"{row['flops'] / 1e6:,.2f}",
+            f"{row['latency_ms_1']:.2f}",
+            f"{row['latency_ms_32']:.2f}",
         )
         for row in rows
     ]
@@ -39,6 +53,45 @@ def format_table(rows):
         for name, *figures in (head, *body)
     ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def _score(row, measure):
+    """One score, and its interval where there is one."""
+    form = "{:.1%}" if measure == "accuracy" else "{:.3f}"
+
+    def write(x):
+        return "undefined" if x is None else form.format(x)
+
+    interval = row.get("intervals", {}).get(measure)
+    inside = f" [{', '.join(map(write, interval))}]" if interval else ""
+    return write(row[measure]) + inside
+
+
+def bag_of_words_costs(words, texts, file, latency):
+    """The costs of a bag of words, which is saved as `file` to be weighed."""
+    write_tensors(file, words.parameters, {})
+    return Costs(
+        words.idf.size + words.weight.size + words.bias.size,
+        file.stat().st_size,
+        2 * words.weight.shape[1] * round(np.mean([len(split_words(t)) for t in texts])),
+        *latency,
+    )
+
+
+def model_costs(model, path, lengths, latency):
+    """The costs of a model that was saved as `path`, on texts of these lengths in tokens."""
+    return Costs(
+        sum(int(np.prod(p.shape)) for p in model.params.values()),
+        files_size(path),
+        round(float(np.mean([encoder_flops(model.config, length) for length in lengths]))),
+        *latency,
+    )
+
+
+def files_size(path):
+    """Bytes of a model's files; tokenizer.json, which repeats vocab.txt for others, left out."""
+    files = [path] if path.is_file() else path.iterdir()
+    return sum(file.stat().st_size for file in files if file.name != "tokenizer.json")
 
 
 def latencies(predictors, texts, *, singles=100, batches=10):

@@ -30,7 +30,7 @@ from minibert.recipes.objectives import (
     Transformed,
     TransformerDistillation,
 )
-from minibert.train import TrainStep, fit, make_schedule, supervised
+from minibert.train import Checkpoints, TrainStep, fit, make_schedule, supervised
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Stage:
         Share of the steps during which the rate rises.
     schedule : {"linear", "cosine", "constant"}
         What the rate does after that.
+    optimizer : {"adamw", "bert"}
+    weight_decay : float
     """
 
     steps: int
@@ -55,6 +57,8 @@ class Stage:
     batch_size: int = 32
     warmup: float = 0.1
     schedule: str = "linear"
+    optimizer: str = "adamw"
+    weight_decay: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -70,31 +74,44 @@ class Run:
         Whether to show bars or log lines.
     histories : dict
         Collects every stage's history by name.
+    resume : bool
+        Whether to keep checkpoints, and to go on from those that are there.
+    save_every : int, optional
+        Updates between two checkpoints.
     """
 
     seed: int
     out: Path
     progress: bool
     histories: dict
+    resume: bool = False
+    save_every: int | None = None
 
     def train(self, name, model, batches, stage, objective=None):
         """Train a model in place."""
-        step = TrainStep(
-            model,
-            lr=stage.lr,
-            schedule=make_schedule(stage.schedule, stage.steps, warmup=stage.warmup),
-            objective=objective,
-            seed=self.seed,
-        )
         self.histories[name] = fit(
-            step,
+            self.first_step(model, stage, objective),
             batches,
             total_steps=stage.steps,
             out=self.out / "logs" / name,
             description=name,
             progress=self.progress,
+            checkpoints=Checkpoints(self.out / "checkpoints" / name) if self.resume else None,
+            save_every=self.save_every,
         )
         return model
+
+    def first_step(self, model, stage, objective=None):
+        """A stage's training as it is before its first update."""
+        return TrainStep(
+            model,
+            lr=stage.lr,
+            optimizer=stage.optimizer,
+            weight_decay=stage.weight_decay,
+            schedule=make_schedule(stage.schedule, stage.steps, warmup=stage.warmup),
+            objective=objective,
+            seed=self.seed,
+        )
 
 
 def pretrain(run, name, config, tokenizer, texts, stage):
@@ -134,9 +151,12 @@ def classifier_from(model, seed):
     return BertForSequenceClassification(model.config, params, tokenizer=model.tokenizer)
 
 
-def distill_inside(run, name, student, teacher, texts, stage):
-    """The general stage, or the first task stage: the student learns the teacher's inside."""
-    spec = TinyBertSpec(uniform_map(student.config.n_layers, teacher.config.n_layers))
+def distill_inside(run, name, student, teacher, texts, stage, spec=None):
+    """The general stage, or the first task stage: the student learns the teacher's inside.
+
+    `spec` is a TinyBertSpec; by default all losses, between uniformly mapped layers.
+    """
+    spec = spec or TinyBertSpec(uniform_map(student.config.n_layers, teacher.config.n_layers))
     objective = TransformerDistillation(teacher, student.config, spec, run.seed)
     return run.train(
         name, student, Epochs(texts, stage.batch_size, run.seed), stage, objective
@@ -174,7 +194,7 @@ def best_of(run, name, make, examples, validation, stages):
     return model, lr
 
 
-def prune(run, name, model, examples, texts, stage, *, heads, neurons, zeros):
+def prune(run, name, model, examples, texts, stage, *, heads, neurons, zeros, tau=1.0):
     """Cut heads, feed-forward neurons and single weights; train what is left to recover.
 
     Parameters
@@ -193,6 +213,8 @@ def prune(run, name, model, examples, texts, stage, *, heads, neurons, zeros):
         Share of each layer's heads and neurons that stay.
     zeros : float
         Share of the remaining weights that become zero.
+    tau : float
+        Temperature of the teacher's logits.
 
     Returns
     -------
@@ -211,7 +233,7 @@ def prune(run, name, model, examples, texts, stage, *, heads, neurons, zeros):
     smaller = BertForSequenceClassification(config, params, tokenizer=model.tokenizer)
     transform = masking(magnitude_masks(params, zeros))
     batches = Epochs(texts, stage.batch_size, run.seed)
-    objective = Transformed(PredictionDistillation(), transform)
+    objective = Transformed(PredictionDistillation(tau), transform)
     run.train(name, smaller, batches, stage, objective)
     smaller.params = transform(smaller.params)[0]
     return smaller
@@ -230,7 +252,7 @@ def measure_importance(model, examples, batch_size, n_batches=16):
 
 def with_logits(texts, teacher, batch_size=64):
     """The texts with the teacher's logits as labels."""
-    return texts._replace(labels=predict_logits(teacher, texts, batch_size))
+    return texts.with_labels(predict_logits(teacher, texts, batch_size))
 
 
 def score(model, examples):

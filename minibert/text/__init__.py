@@ -4,7 +4,13 @@ from minibert.text.basic import basic_tokenize
 from minibert.text.batch import BatchEncoding
 from minibert.text.tokenizer import BertTokenizer
 from minibert.text.training import train_vocab
-from minibert.text.vocabulary import SPECIAL_TOKENS, read_vocab, write_text, write_vocab
+from minibert.text.vocabulary import (
+    SPECIAL_TOKENS,
+    check_fits,
+    read_vocab,
+    write_text,
+    write_vocab,
+)
 from minibert.text.wordpiece import wordpiece
 
 TinyBertTokenizer = TinyBERTTokenizer = BertTokenizer  # the spellings found in articles
@@ -16,6 +22,7 @@ __all__ = [
     "TinyBERTTokenizer",
     "TinyBertTokenizer",
     "basic_tokenize",
+    "check_fits",
     "read_vocab",
     "train_vocab",
     "wordpiece",

@@ -12,30 +12,56 @@ def choice(name: str, value, default: str, choices: tuple[str, ...]) -> str | No
     return value
 
 
-def pairs(text, text_pair) -> list[tuple[str, str | None]]:
-    """The batch as (text, second text or None), every entry checked."""
-    if isinstance(text, str):
-        if text_pair is not None and not isinstance(text_pair, str):
-            raise TypeError(f"text is one string, so text_pair must be one, not {text_pair!r:.80}")
+def check_stride(stride: int, return_overflowing_tokens: bool) -> None:
+    """Refuse a `stride` that is negative, or asked for without windows."""
+    if not isinstance(stride, int) or stride < 0:
+        raise ValueError(f"stride={stride!r}; give the number of pieces that windows share, >= 0")
+    if stride and not return_overflowing_tokens:
+        raise ValueError(
+            f"stride={stride} is for windows; ask for them: return_overflowing_tokens=True"
+        )
+
+
+def pairs(text, text_pair, is_split_into_words: bool = False) -> list[tuple]:
+    """The batch as (text, second text or None), every entry checked.
+
+    A text is a string, or, with `is_split_into_words`, a list of words.
+    """
+    is_text, wanted = _is_str, "a string"
+    if is_split_into_words:
+        is_text, wanted = _is_words, "a list of words"
+    if is_text(text):
+        if text_pair is not None and not is_text(text_pair):
+            raise TypeError(f"text is {wanted}, so text_pair must be one, not {text_pair!r:.80}")
         return [(text, text_pair)]
     if not isinstance(text, (list, tuple)):
         raise TypeError(
-            f"text is a {type(text).__name__}; give a string, a list of strings or of pairs"
+            f"text is a {type(text).__name__}; give {wanted}, or a list of such, or of pairs"
+            + (" (is_split_into_words=True)" if is_split_into_words else "")
         )
     if text_pair is None:
-        return [_checked(item, i) for i, item in enumerate(text)]
+        return [_checked(item, i, is_text, wanted) for i, item in enumerate(text)]
     if not isinstance(text_pair, (list, tuple)) or len(text_pair) != len(text):
-        raise ValueError(f"text_pair must be a list of {len(text)} strings, one for each text")
-    return [_checked(item, i) for i, item in enumerate(zip(text, text_pair, strict=True))]
+        raise ValueError(f"text_pair must be a list of {len(text)} texts, one for each text")
+    both = zip(text, text_pair, strict=True)
+    return [_checked(item, i, is_text, wanted) for i, item in enumerate(both)]
 
 
-def _checked(item, index: int) -> tuple[str, str | None]:
-    """One entry of a batch: a string, or a pair of strings."""
-    if isinstance(item, str):
+def _checked(item, index: int, is_text, wanted: str) -> tuple:
+    """One entry of a batch: a text, or a pair of texts."""
+    if is_text(item):
         return item, None
-    if isinstance(item, (tuple, list)) and len(item) == 2 and all(isinstance(x, str) for x in item):
+    if isinstance(item, (tuple, list)) and len(item) == 2 and all(map(is_text, item)):
         return tuple(item)
     raise TypeError(
         f"the text at index {index} is {item!r:.80} ({type(item).__name__}); "
-        "every text must be a string, or a pair of strings"
+        f"every text must be {wanted}, or a pair of such"
     )
+
+
+def _is_str(value) -> bool:
+    return isinstance(value, str)
+
+
+def _is_words(value) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(word, str) for word in value)

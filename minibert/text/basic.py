@@ -8,58 +8,36 @@ Five steps, in this order (Devlin et al. 2018; the multilingual and Chinese mode
 4. lower-case;
 5. put spaces around punctuation. The words are what stands between spaces.
 
-All but NFD look at one character alone, so each step is a table from a character to its
-replacement, filled in as characters turn up, and ``str.translate`` applies it at C speed.
+Each step looks at one character alone, so all five together are a table from a character to what
+becomes of it ("é" -> "e", "\x00" -> "", "天" -> " 天 "). The table is filled in as characters turn
+up, and ``str.translate`` applies it at C speed.
+
+One thing NFD does that no table can: several marks on one letter are brought into a fixed order.
+Nearly all marks are dropped as accents; the few that are not are sorted afterwards.
 
 Lower-casing goes character by character: a capital sigma becomes "σ" even at the end of a word,
 where ``str.lower`` would write "ς". The `tokenizers` library does the same.
 """
 
 import unicodedata
-from collections.abc import Callable
+from functools import cache
 
 from minibert.text.characters import is_accent, is_cjk, is_control, is_punctuation, is_space
 
 
-class _Table(dict):
-    """A translation table for ``str.translate`` that asks `rule` once for each new character."""
-
-    def __init__(self, rule: Callable[[str], str]):
-        self.rule = rule
-
-    def __missing__(self, code: int) -> str:
-        replacement = self[code] = self.rule(chr(code))
-        return replacement
-
-
-_CLEAN = _Table(lambda c: "" if is_control(c) else " " if is_space(c) else c)
-_SPACE_CJK = _Table(lambda c: f" {c} " if is_cjk(c) else c)
-_NO_ACCENT = _Table(lambda c: "" if is_accent(c) else c)
-_LOWER = _Table(str.lower)
-_SPACE_PUNCTUATION = _Table(lambda c: f" {c} " if is_punctuation(c) else c)
-
-
-def drop_accents(text: str) -> str:
-    """Decompose `text` (NFD) and drop the accents. Hangul syllables come apart into letters.
-
-    >>> drop_accents("Crème brûlée")
-    'Creme brulee'
-    """
-    return unicodedata.normalize("NFD", text).translate(_NO_ACCENT)
-
-
-def normalize(
-    text: str,
+def replacement(
+    char: str,
     *,
     do_lower_case: bool = True,
     strip_accents: bool | None = None,
     tokenize_chinese_chars: bool = True,
 ) -> str:
-    r"""Steps 1 to 4: the text as the vocabulary spells it, words not yet separated.
+    r"""What becomes of one character in the five steps.
 
     Parameters
     ----------
-    text : str
+    char : str
+        One character.
     do_lower_case : bool
         Step 4. False for the "cased" models.
     strip_accents : bool, optional
@@ -70,18 +48,54 @@ def normalize(
     Returns
     -------
     str
+        Empty, one character or several.
 
     Examples
     --------
-    >>> normalize("Ça\tva\x00 北京")
-    'ca va  北  京 '
+    >>> [replacement(c) for c in "É\t\x00天!"]
+    ['e', ' ', '', ' 天 ', ' ! ']
     """
-    text = text.translate(_CLEAN)  # (1)
-    if tokenize_chinese_chars:
-        text = text.translate(_SPACE_CJK)  # (2)
-    if do_lower_case if strip_accents is None else strip_accents:
-        text = drop_accents(text)  # (3)
-    return text.translate(_LOWER) if do_lower_case else text  # (4)
+    if is_control(char):  # (1)
+        return ""
+    if is_space(char):
+        return " "
+    alone = tokenize_chinese_chars and is_cjk(char)  # (2)
+    if _strips(do_lower_case, strip_accents):  # (3)
+        char = "".join(c for c in unicodedata.normalize("NFD", char) if not is_accent(c))
+    if do_lower_case:  # (4)
+        char = "".join(c.lower() for c in char)
+    char = "".join(f" {c} " if is_punctuation(c) else c for c in char)  # (5)
+    return f" {char} " if alone else char
+
+
+class CharTable(dict):
+    """Replacements by code point, for ``str.translate``; each is worked out when first needed."""
+
+    def __init__(self, rules: dict):
+        self.rules = rules
+
+    def __missing__(self, code: int) -> str:
+        self[code] = new = replacement(chr(code), **self.rules)
+        return new
+
+
+@cache
+def char_table(**rules) -> CharTable:
+    """The table for a combination of rules, which are those of `replacement`."""
+    return CharTable(rules)
+
+
+def spaced_words(text: str, **rules) -> str:
+    """The words of `text` with white space between them; `rules` as for `basic_tokenize`.
+
+    >>> spaced_words("Café-day!").split(" ")
+    ['cafe', '-', 'day', '!', '']
+    """
+    spaced = text.translate(char_table(**rules))
+    strips = _strips(rules.get("do_lower_case", True), rules.get("strip_accents"))
+    if strips and not unicodedata.is_normalized("NFD", spaced):
+        return _sort_marks(spaced)
+    return spaced
 
 
 def basic_tokenize(text: str, **rules) -> list[str]:
@@ -91,7 +105,7 @@ def basic_tokenize(text: str, **rules) -> list[str]:
     ----------
     text : str
     **rules
-        `do_lower_case`, `strip_accents`, `tokenize_chinese_chars`, as for `normalize`.
+        `do_lower_case`, `strip_accents`, `tokenize_chinese_chars`, as for `replacement`.
 
     Returns
     -------
@@ -105,4 +119,20 @@ def basic_tokenize(text: str, **rules) -> list[str]:
     >>> basic_tokenize("Café", do_lower_case=False)
     ['Café']
     """
-    return normalize(text, **rules).translate(_SPACE_PUNCTUATION).split()  # (5)
+    return spaced_words(text, **rules).split()
+
+
+def _strips(do_lower_case: bool, strip_accents: bool | None) -> bool:
+    """Whether accents are stripped."""
+    return do_lower_case if strip_accents is None else strip_accents
+
+
+def _sort_marks(text: str) -> str:
+    """Bring the marks behind each letter into the order of their combining classes."""
+    letter, keys = 0, []
+    for char in text:
+        order = unicodedata.combining(char)  # 0: a letter, or anything else that is no such mark
+        letter += order == 0
+        keys.append((letter, order))
+    places = sorted(range(len(text)), key=keys.__getitem__)
+    return "".join(text[i] for i in places)

@@ -10,19 +10,18 @@ before anything else is done to it.
 
 import json
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from minibert.text.arguments import choice, pairs
-from minibert.text.basic import basic_tokenize
-from minibert.text.batch import BatchEncoding, pad_rows, to_array
+from minibert.text.arguments import check_stride, choice, pairs
+from minibert.text.batch import BatchEncoding
+from minibert.text.encode import encode_batch
 from minibert.text.files import read_tokenizer_files
-from minibert.text.truncation import STRATEGIES, truncated_lengths
+from minibert.text.pieces import PieceFinder
+from minibert.text.tokenizer_json import compose
+from minibert.text.truncation import STRATEGIES
 from minibert.text.vocabulary import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, write_text, write_vocab
-from minibert.text.wordpiece import CONTINUES, UNKNOWN, wordpiece
-
-CACHE_WORDS = 1 << 16  # words whose pieces are remembered; about 20 MB when full
+from minibert.text.wordpiece import CONTINUES, UNKNOWN
 
 
 class BertTokenizer:
@@ -40,11 +39,14 @@ class BertTokenizer:
         Whether each CJK ideograph is a word of its own.
     model_max_length : int
         What ``truncation=True`` cuts to when a call names no `max_length`.
+    added_tokens : iterable of str
+        Tokens of the vocabulary that are found in texts as the special tokens are.
 
     Attributes
     ----------
     tokens : list of str
     vocab : dict of str to int
+        If a token stands in the vocabulary twice, its last place counts.
     pad_token_id, unk_token_id, cls_token_id, sep_token_id : int
     mask_token_id : int or None
         None if the vocabulary has no [MASK].
@@ -53,7 +55,7 @@ class BertTokenizer:
     Raises
     ------
     ValueError
-        If the vocabulary lacks [PAD], [UNK], [CLS] or [SEP].
+        If the vocabulary lacks [PAD], [UNK], [CLS], [SEP] or one of `added_tokens`.
 
     Examples
     --------
@@ -76,6 +78,7 @@ class BertTokenizer:
         strip_accents: bool | None = None,
         tokenize_chinese_chars: bool = True,
         model_max_length: int = 512,
+        added_tokens: Iterable[str] = (),
     ):
         if isinstance(tokens, (str, os.PathLike)):
             raise TypeError(
@@ -84,7 +87,9 @@ class BertTokenizer:
             )
         self.tokens = list(tokens)
         self.vocab = {token: i for i, token in enumerate(self.tokens)}
-        missing = [t for t in (PAD, UNKNOWN, CLS, SEP) if t not in self.vocab]
+        self.added_tokens = list(added_tokens)
+        needed = (PAD, UNKNOWN, CLS, SEP, *self.added_tokens)
+        missing = [token for token in needed if token not in self.vocab]
         if missing:
             raise ValueError(
                 f"the vocabulary of {len(self.tokens)} tokens lacks {', '.join(missing)}; "
@@ -102,8 +107,8 @@ class BertTokenizer:
         self.mask_token_id = self.vocab.get(MASK)
         specials = [t for t in SPECIAL_TOKENS if t in self.vocab]
         self.all_special_ids = [self.vocab[t] for t in specials]
-        self._specials = re.compile("(" + "|".join(map(re.escape, specials)) + ")")
-        self._cache: dict[str, list[int]] = {}
+        verbatim = [*specials, *self.added_tokens]
+        self._pieces = PieceFinder(self.tokens, self.vocab, verbatim, self.rules)
 
     # Files
 
@@ -123,17 +128,31 @@ class BertTokenizer:
         return cls(tokens, **settings | changes)
 
     def save_pretrained(self, folder: str | os.PathLike) -> None:
-        """Write vocab.txt and tokenizer_config.json into `folder`, making it if need be."""
+        """Write vocab.txt, tokenizer.json and tokenizer_config.json into `folder`.
+
+        The folder is made if need be. tokenizer.json is for transformers, which needs nothing
+        else; vocab.txt is for readers.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_vocab(folder / "vocab.txt", self.tokens)
-        saved = {"tokenizer_class": "BertTokenizer", **self.settings}
+        whole = compose(self.vocab, self.rules, self.added_tokens)
+        write_text(folder / "tokenizer.json", json.dumps(whole, ensure_ascii=False) + "\n")
+        saved = {
+            "tokenizer_class": "BertTokenizer",
+            **self.rules,
+            "model_max_length": self.model_max_length,
+        }
         write_text(folder / "tokenizer_config.json", json.dumps(saved, indent=2) + "\n")
 
     @property
     def settings(self) -> dict:
         """What ``BertTokenizer(tokens, **settings)`` needs to be the same tokenizer again."""
-        return {**self.rules, "model_max_length": self.model_max_length}
+        return {
+            **self.rules,
+            "model_max_length": self.model_max_length,
+            "added_tokens": self.added_tokens,
+        }
 
     # Text to pieces and ids
 
@@ -148,7 +167,7 @@ class BertTokenizer:
 
     def tokenize(self, text: str) -> list[str]:
         """Split `text` into pieces, no special tokens added."""
-        return [self.tokens[i] for i in self._ids(text)]
+        return [self.tokens[i] for i in self._pieces.ids(text)]
 
     def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int]:
         """One token to its id, or several to a list; what is not in the vocabulary is [UNK]."""
@@ -157,36 +176,40 @@ class BertTokenizer:
         return [self.vocab.get(token, self.unk_token_id) for token in tokens]
 
     def convert_ids_to_tokens(self, ids: int | Iterable[int]) -> str | list[str]:
-        """One id to its token, or several to a list."""
-        if not isinstance(ids, Iterable):
-            return self.tokens[ids]
-        return [self.tokens[i] for i in ids]
+        """One id to its token, or several to a list.
+
+        Raises
+        ------
+        ValueError
+            If the vocabulary does not have an id; a label of -100 is none.
+        """
+        if isinstance(ids, Iterable):
+            return [self.convert_ids_to_tokens(i) for i in ids]
+        if not 0 <= ids < len(self.tokens):
+            raise ValueError(f"id {ids} is not in the vocabulary: 0 to {len(self.tokens) - 1}")
+        return self.tokens[ids]
+
+    def convert_tokens_to_string(self, tokens: Iterable[str]) -> str:
+        """Join pieces: one with "##" goes on with the word, every other begins a new one."""
+        return " ".join(tokens).replace(" " + CONTINUES, "")
 
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
-        """Join the pieces of one sequence: "##" goes on with the word, all else gets a space."""
+        """Turn one row of ids into text.
+
+        It is not the text they came from: case and accents are gone, what was [UNK] is, and a
+        space stands between all words, punctuation and Chinese characters among them.
+        """
         if skip_special_tokens:
             ids = [i for i in ids if i not in self.all_special_ids]
-        return " ".join(self.convert_ids_to_tokens(ids)).replace(" " + CONTINUES, "")
+        return self.convert_tokens_to_string(self.convert_ids_to_tokens(ids))
 
-    def _ids(self, text: str) -> list[int]:
-        """The ids of `text`, special tokens in it recognised."""
-        ids = []
-        for i, part in enumerate(self._specials.split(text)):
-            if i % 2:  # re.split puts what matched at the odd places
-                ids.append(self.vocab[part])
-                continue
-            for word in basic_tokenize(part, **self.rules):
-                known = self._cache.get(word)
-                ids += self._look_up(word) if known is None else known
-        return ids
+    def batch_decode(self, rows: Iterable, skip_special_tokens: bool = False) -> list[str]:
+        """Decode every row."""
+        return [self.decode(row, skip_special_tokens) for row in rows]
 
-    def _look_up(self, word: str) -> list[int]:
-        """The ids of one word, remembered."""
-        if len(self._cache) >= CACHE_WORDS:
-            self._cache.clear()
-        ids = [self.vocab[piece] for piece in wordpiece(word, self.vocab)]
-        self._cache[word] = ids
-        return ids
+    def encode(self, text: str, text_pair: str | None = None, **options) -> list[int]:
+        """The ids of one text, or pair; `options` as for a call."""
+        return self(text, text_pair, **options, return_tensors=None).input_ids[0]
 
     # Text to a batch
 
@@ -198,7 +221,12 @@ class BertTokenizer:
         padding: bool | str | None = None,
         truncation: bool | str | None = None,
         max_length: int | None = None,
+        stride: int = 0,
+        is_split_into_words: bool = False,
         return_tensors: str | None = "np",
+        return_overflowing_tokens: bool = False,
+        return_offsets_mapping: bool = False,
+        return_special_tokens_mask: bool = False,
         add_special_tokens: bool = True,
     ) -> BatchEncoding:
         """Encode one text or many.
@@ -215,15 +243,27 @@ class BertTokenizer:
             True is "longest_first". None, the default, cuts if a `max_length` is given.
         max_length : int, optional
             Tokens a row, special ones included; `model_max_length` if not given.
+        stride : int
+            Pieces that neighbouring windows share.
+        is_split_into_words : bool
+            Whether each text is a list of words, not a string.
         return_tensors : {"np", None}
             None gives lists of lists.
+        return_overflowing_tokens : bool
+            Whether a text that is too long becomes several rows, windows that overlap, instead
+            of being cut.
+        return_offsets_mapping, return_special_tokens_mask : bool
+            Whether to return these.
         add_special_tokens : bool
             Whether to add [CLS] and [SEP].
 
         Returns
         -------
         BatchEncoding
-            `input_ids`, `token_type_ids`, `attention_mask`, int64 (B,L).
+            `input_ids`, `token_type_ids`, `attention_mask`, int64 (B,L). If asked for,
+            `special_tokens_mask` (B,L), 1 at what was added; `offset_mapping` (B,L,2), the first
+            and last + 1 character of each token in its text (in its word, if words were given),
+            (0, 0) at what was added; `overflow_to_sample_mapping` (B,), the text of each row.
 
         Raises
         ------
@@ -237,47 +277,22 @@ class BertTokenizer:
                 f'return_tensors={return_tensors!r}: minibert computes in NumPy; use "np"'
             )
         pad_to = choice("padding", padding, "longest", ("longest", "max_length"))
+        if padding is None and return_tensors:
+            pad_to = "longest"
         if truncation is None:
             truncation = max_length is not None
-        cut = choice("truncation", truncation, "longest_first", STRATEGIES)
-        if max_length is None:
-            max_length = self.model_max_length
-        input_ids, token_type_ids = [], []
-        for i, (a, b) in enumerate(pairs(text, text_pair)):
-            first, second = self._ids(a), None if b is None else self._ids(b)
-            if cut:
-                first, second = self._cut(first, second, max_length, cut, add_special_tokens, i)
-            ids, segments = self._join(first, second, add_special_tokens)
-            input_ids.append(ids)
-            token_type_ids.append(segments)
-        mask = [[1] * len(row) for row in input_ids]
-        rows = {"input_ids": input_ids, "token_type_ids": token_type_ids, "attention_mask": mask}
-        if pad_to or (padding is None and return_tensors):
-            longest = max(map(len, input_ids), default=0)
-            length = max_length if pad_to == "max_length" else longest
-            values = {"input_ids": self.pad_token_id}
-            rows = {name: pad_rows(r, length, values.get(name, 0)) for name, r in rows.items()}
-        if return_tensors:
-            rows = {name: to_array(r) for name, r in rows.items()}
-        return BatchEncoding(rows)
-
-    def _cut(self, first, second, max_length, strategy, add_special_tokens, index):
-        """Shorten one text or pair so that it fits `max_length` with its special tokens."""
-        n_special = (2 if second is None else 3) if add_special_tokens else 0
-        if max_length < n_special:
-            raise ValueError(f"max_length={max_length} has no room for {n_special} special tokens")
-        try:
-            n_first, n_second = truncated_lengths(
-                len(first), len(second or ()), max_length - n_special, strategy
-            )
-        except ValueError as error:
-            raise ValueError(f"text at index {index}: {error}") from None
-        return first[:n_first], None if second is None else second[:n_second]
-
-    def _join(self, first, second, add_special_tokens):
-        """Put special tokens around; return ids and segments."""
-        if add_special_tokens:
-            first = [self.cls_token_id, *first, self.sep_token_id]
-            second = second if second is None else [*second, self.sep_token_id]
-        second = second or []
-        return first + second, [0] * len(first) + [1] * len(second)
+        strategy = choice("truncation", truncation, "longest_first", STRATEGIES)
+        check_stride(stride, return_overflowing_tokens)
+        return encode_batch(
+            self._pieces,
+            pairs(text, text_pair, is_split_into_words),
+            ends=(self.cls_token_id, self.sep_token_id) if add_special_tokens else None,
+            pad_id=self.pad_token_id,
+            max_length=self.model_max_length if max_length is None else max_length,
+            strategy=strategy,
+            stride=stride if return_overflowing_tokens else None,
+            pad_to=pad_to,
+            arrays=return_tensors is not None,
+            offsets=return_offsets_mapping,
+            special_mask=return_special_tokens_mask,
+        )

@@ -13,16 +13,19 @@ def read_vocab(path: str | os.PathLike) -> list[str]:
     r"""Read vocab.txt; the place in the list is the id.
 
     Lines end at "\n" or "\r\n" only: a piece may be any other character, U+2028 among them.
+    A piece that stands twice keeps both places; the last one is its id in a tokenizer.
 
     Raises
     ------
     ValueError
-        If the file is not UTF-8.
+        If the file is empty, or not UTF-8.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 ({error}); save it as UTF-8") from None
+    if not text:
+        raise ValueError(f"{path} is empty; a vocabulary has one token a line")
     lines = text.removesuffix("\n").split("\n")
     return [line.removesuffix("\r") for line in lines]
 
@@ -38,3 +41,26 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     temporary.write_bytes(text.encode("utf-8"))
     os.replace(temporary, path)
+
+
+def check_fits(tokenizer, vocab: int) -> None:
+    """Refuse a tokenizer that has ids for which the embedding has no row.
+
+    Fewer tokens than rows are fine: tables are often padded to a round size.
+
+    Parameters
+    ----------
+    tokenizer : BertTokenizer
+    vocab : int
+        Rows of the word embedding: `V` of the model's configuration.
+
+    Raises
+    ------
+    ValueError
+        If there are more tokens than rows.
+    """
+    if len(tokenizer) > vocab:
+        raise ValueError(
+            f"the tokenizer has {len(tokenizer)} tokens and the model's word embedding {vocab} "
+            "rows: they do not belong together; load both from one folder"
+        )

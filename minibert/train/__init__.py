@@ -1,10 +1,13 @@
 """Training: optimizers, schedules, clipping, one step and the loop around it.
 
-`TrainStep` is one forward, backward and update; `fit` calls it until the run is done.
+`TrainStep` is one forward, backward and update; `fit` calls it until the run is done, and goes on
+with an interrupted run from its `Checkpoints`.
 """
 
+from minibert.train.checkpoint import Checkpoints
 from minibert.train.clipping import clip_each, clip_factor, clip_global, global_norm
 from minibert.train.environment import environment
+from minibert.train.estimate import estimate_seconds, minutes
 from minibert.train.loop import fit
 from minibert.train.objective import supervised
 from minibert.train.optimizers import AdamW, BertAdam, adamw_formula, bert_adam_formula, is_spared
@@ -14,6 +17,7 @@ from minibert.train.step import TrainStep
 __all__ = [
     "AdamW",
     "BertAdam",
+    "Checkpoints",
     "TrainStep",
     "adamw_formula",
     "bert_adam_formula",
@@ -24,10 +28,12 @@ __all__ = [
     "constant",
     "cosine",
     "environment",
+    "estimate_seconds",
     "fit",
     "global_norm",
     "is_spared",
     "linear",
     "make_schedule",
+    "minutes",
     "supervised",
 ]

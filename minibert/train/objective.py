@@ -1,10 +1,7 @@
 """The supervised objective: a batch with labels -> the loss of the model's head and all gradients.
 
-    loss = mean over the rows that count of -log softmax(logits)[label]              (1)
-    loss = mean over the batch of (logit - label)^2            regression, C = 1     (2)
-
-Source: Devlin et al. 2018, sections 3.1 (masked language model: a row is a masked token, and label
--100 leaves a token out) and 3.2 (classification: a row is a text).
+The losses are those of `minibert.model.loss`: cross-entropy over texts, over labelled tokens or
+over the places of a span, or the squared error of a regression.
 
 Any callable `objective(model, batch, drop) -> (loss, parts, grads)` can stand in its place: `batch`
 is a dict of arrays, `drop` says which dropout masks to use (None: no dropout), `parts` are named
@@ -13,7 +10,7 @@ its own, such as the projections of distillation, has them in an attribute `para
 arrays, and gives their gradients together with the model's.
 """
 
-from minibert.model import Output, bert_backward, bert_forward, loss_forward
+from minibert.model import Output, bert_backward, bert_forward, label_shape, loss_forward
 
 
 def supervised(model, batch, drop):
@@ -25,8 +22,8 @@ def supervised(model, batch, drop):
         With .params, .config and .head, as the classes of minibert.pretrained.
     batch : dict
         input_ids (B,L) and labels; optionally token_type_ids and attention_mask (B,L). Labels are
-        (B,) classes, (B,) numbers for regression, or for the masked language model (B,L) word ids,
-        -100 where there is nothing to predict.
+        (B,) classes, (B,) numbers for regression, (B,2) first and last places for a span, or for
+        the masked language model and for tokens (B,L), -100 where there is nothing to predict.
     drop : Drop or None
 
     Returns
@@ -45,13 +42,13 @@ def supervised(model, batch, drop):
     labels, ids = batch.get("labels"), batch["input_ids"]
     if labels is None:
         raise ValueError("labels: missing; a supervised step needs them")
-    on_tokens = model.head == "mlm"
-    if labels.shape != ids.shape[: 1 + on_tokens]:
+    wanted = label_shape(model.head, ids.shape)
+    if labels.shape != wanted:
         raise ValueError(
-            f"labels: got shape {labels.shape}, wanted {ids.shape[: 1 + on_tokens]} "
-            f"for head {model.head!r} and input_ids of shape {ids.shape}"
+            f"labels: got shape {labels.shape}, wanted {wanted} for head {model.head!r} and "
+            f"input_ids of shape {ids.shape}"
         )
-    at = labels != -100 if on_tokens else None  # (B,L) logits of the masked tokens only
+    at = labels != -100 if model.head == "mlm" else None  # (B,L) logits of the masked tokens only
     out, cache = bert_forward(
         model.params,
         model.config,
@@ -62,8 +59,8 @@ def supervised(model, batch, drop):
         at=at,
         drop=drop,
     )
-    loss, dlogits = loss_forward(  # (1), (2)
-        out.logits, labels[at] if on_tokens else labels, model.config, model.head
+    loss, dlogits = loss_forward(
+        out.logits, labels if at is None else labels[at], model.config, model.head
     )
     grads = bert_backward(Output(None, dlogits), model.params, model.config, cache)
     return float(loss), {}, grads

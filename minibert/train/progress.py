@@ -3,6 +3,8 @@
 import sys
 import time
 
+from minibert.train.estimate import minutes
+
 _FIRST, _LAST = ("step", "loss"), ("lr", "grad_norm", "tokens_per_s")
 _LINES = 10  # of plain log in a run, unless log_every says otherwise
 
@@ -18,6 +20,9 @@ def reporter(done, total_steps, log_every, description, progress):
 class _Silent:
     """Shows nothing."""
 
+    def say(self, text):
+        """Nothing."""
+
     def show(self, row):
         """Nothing."""
 
@@ -31,6 +36,7 @@ class _Bar:
     def __init__(self, done, total_steps, log_every, description):
         from tqdm import tqdm
 
+        self.description = description
         self.bar = tqdm(
             total=total_steps,
             initial=done,
@@ -39,6 +45,10 @@ class _Bar:
             file=sys.stderr,
             dynamic_ncols=True,
         )
+
+    def say(self, text):
+        """A line above the bar."""
+        self.bar.write(f"{self.description}: {text}", file=sys.stderr)
 
     def show(self, row):
         """Move the bar."""
@@ -58,6 +68,10 @@ class _Lines:
         self.every = log_every or max(1, -(-(total_steps - done) // _LINES))
         self.start, self.rows = time.perf_counter(), []
 
+    def say(self, text):
+        """A line of its own."""
+        print(f"{self.description}: {text}", file=sys.stderr, flush=True)
+
     def show(self, row):
         """Print where a line is due."""
         self.rows.append(row)
@@ -67,11 +81,8 @@ class _Lines:
         parts = row.keys() - {"step", *_LAST}
         mean = row | {k: sum(r[k] for r in self.rows) / len(self.rows) for k in parts}
         left = (time.perf_counter() - self.start) / (step - self.done) * (self.total - step)
-        print(
-            f"{self.description} {step}/{self.total}: {_text(mean)}, {left:.0f} s left",
-            file=sys.stderr,
-            flush=True,
-        )
+        text = f"{self.description} {step}/{self.total}: {_text(mean)}, {minutes(left)} left"
+        print(text, file=sys.stderr, flush=True)
         self.rows = []
 
     def close(self):

@@ -134,13 +134,8 @@ class TrainStep:
             token_type_ids=token_type_ids,
             **others,
         )
-        batch = {
-            k: np.asarray(a) if isinstance(a, list) else a
-            for k, a in batch.items()
-            if a is not None
-        }
         params = self.parameters()
-        loss, parts, grads = self._gradients(batch)  # (1)
+        loss, parts, grads = self.gradients(batch)  # (1)
         norm = self._check(loss, parts, grads, params)
         if self.optimizer.per_parameter:
             self.optimizer.update(params, grads, self.rate)  # (2), (3)
@@ -151,6 +146,48 @@ class TrainStep:
         self.lr = self.rate(self.step_count)
         self.step_count += 1
         return loss
+
+    def gradients(self, batch):
+        """(1): what a step learns from a batch; nothing is changed.
+
+        Parameters
+        ----------
+        batch : dict
+            The arguments of a step.
+
+        Returns
+        -------
+        loss : float
+        parts : dict of str to float
+        grads : dict of str to ndarray
+        """
+        batch = {
+            k: np.asarray(a) if isinstance(a, list) else a
+            for k, a in batch.items()
+            if a is not None
+        }
+        rows = len(batch["input_ids"])
+        n = min(self.accumulate, rows)
+        if n <= 1:
+            loss, parts, grads = self.objective(self.model, batch, self._drop(0))
+            return float(loss), {k: float(part) for k, part in parts.items()}, grads
+        loss, parts, grads = 0.0, {}, {}
+        for j in range(n):
+            a, z = rows * j // n, rows * (j + 1) // n
+            some = _rows(batch, a, z, rows)
+            loss_j, parts_j, grads_j = self.objective(self.model, some, self._drop(j))
+            share = (z - a) / rows
+            loss += share * float(loss_j)
+            for k, part in parts_j.items():
+                parts[k] = parts.get(k, 0.0) + share * float(part)
+            for k, g in grads_j.items():
+                if g is None:
+                    continue
+                if k in grads:
+                    grads[k] += share * g
+                else:
+                    grads[k] = share * g
+        return loss, parts, grads
 
     def rate(self, step):
         """Learning rate of the update with this number, from 0.
@@ -219,31 +256,6 @@ class TrainStep:
             own[name] = np.array(a)
         self.step_count = int(state["step_count"][0])
 
-    def _gradients(self, batch):
-        """(1): loss, parts and gradients of the batch, by micro-batches."""
-        rows = len(batch["input_ids"])
-        n = min(self.accumulate, rows)
-        if n <= 1:
-            loss, parts, grads = self.objective(self.model, batch, self._drop(0))
-            return float(loss), {k: float(part) for k, part in parts.items()}, grads
-        loss, parts, grads = 0.0, {}, {}
-        for j in range(n):
-            a, z = rows * j // n, rows * (j + 1) // n
-            some = _rows(batch, a, z, rows)
-            loss_j, parts_j, grads_j = self.objective(self.model, some, self._drop(j))
-            share = (z - a) / rows
-            loss += share * float(loss_j)
-            for k, part in parts_j.items():
-                parts[k] = parts.get(k, 0.0) + share * float(part)
-            for k, g in grads_j.items():
-                if g is None:
-                    continue
-                if k in grads:
-                    grads[k] += share * g
-                else:
-                    grads[k] = share * g
-        return loss, parts, grads
-
     def _drop(self, j):
         """The dropout masks of micro-batch j of this step; None where the config has no dropout."""
         config = self.model.config
@@ -257,7 +269,8 @@ class TrainStep:
         if math.isfinite(loss) and math.isfinite(norm):
             return norm
         groups = {"parameter": params, "part of the loss": parts, "gradient": grads}
-        found = [f"{group} {name!r}" for group, named in groups.items() if (name := _bad(named))]
+        firsts = {group: not_finite(named) for group, named in groups.items()}
+        found = [f"{group} {name!r}" for group, name in firsts.items() if name]
         raise FloatingPointError(
             f"step {self.step_count}: loss {loss}, gradient norm {norm}; the first that is not "
             f"finite: {', '.join(found) or 'the loss'}. No parameter was changed; a smaller lr, a "
@@ -265,7 +278,7 @@ class TrainStep:
         )
 
 
-def _bad(named):
+def not_finite(named):
     """Name of the first array or number that holds a NaN or an infinity, or None."""
     values = {k: a for k, a in named.items() if isinstance(a, np.ndarray | float)}
     return next((k for k, a in values.items() if not np.isfinite(a).all()), None)

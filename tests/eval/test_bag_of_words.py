@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minibert.data import read_labelled
-from minibert.eval import accuracy
+from minibert.eval import accuracy, pearson
 from minibert.eval.bag_of_words import BagOfWords, split_words
 
 TOPICS = {
@@ -109,6 +109,80 @@ def test_no_word_that_two_texts_have():
     model = BagOfWords.fit(["one", "two", "three"], [1, 1, 0])
     assert model.words == {}
     assert model.predict(["one", "three", ""]).tolist() == [1, 1, 1]
+
+
+@pytest.mark.quick
+def test_pairs_by_hand():
+    """A word on the left, on the right and in both are three; in both it counts the lesser."""
+    model = BagOfWords.fit(["x x", "x x", "y"], [0, 1, 1], pairs=["x x z", "y", "x z"])
+    assert model.words == {"1 x": 0, "2 x": 1, "2 z": 2}
+    model = BagOfWords.fit(["x x", "x", "x"], [0, 1, 1], pairs=["x x x z", "x", "y"])
+    assert model.words == {"1 x": 0, "2 x": 1, "both x": 2}
+    counts = np.array([2.0, 3.0, 2.0])  # in the first pair
+    x = (1 + np.log(counts)) * model.idf
+    expected = (x / np.linalg.norm(x)) @ model.weight + model.bias
+    assert np.allclose(model.logits(["x x"], ["x x x z"])[0], expected, rtol=1e-6)
+
+
+def test_a_shared_word_tells_what_neither_side_does():
+    """The label is whether both sides have the same of two words; each side alone tells nothing."""
+    left, right = ["rain", "sun"] * 20, ["rain", "sun", "sun", "rain"] * 10
+    labels = [int(a == b) for a, b in zip(left, right, strict=True)]
+    model = BagOfWords.fit(left, labels, pairs=right)
+    tests = ["rain", "sun", "sun", "rain"], ["rain", "sun", "rain", "sun"]
+    assert model.predict(*tests).tolist() == [1, 1, 0, 0]
+    swapped = BagOfWords.fit(["a", "b"] * 9, [0, 1] * 9, pairs=["b", "a"] * 9)
+    assert swapped.predict(["a", "b"], ["b", "a"]).tolist() == [0, 1], "the sides are told apart"
+
+
+def test_pairs_must_be_as_in_training(model):
+    with pytest.raises(ValueError, match="learned from single texts"):
+        model.predict(["rain"], ["sun"])
+    paired = BagOfWords.fit(["a", "a"], [0, 1], pairs=["b", "c"])
+    with pytest.raises(ValueError, match="learned from pairs"):
+        paired.predict(["a"])
+    with pytest.raises(ValueError, match="2 texts, 1 pairs"):
+        paired.predict(["a", "b"], ["a"])
+
+
+@pytest.mark.quick
+def test_numbers_are_predicted():
+    """The number is 10 more per sunny word and 10 less per rainy one, around 500."""
+    rng = np.random.default_rng(0)
+    amount = {"sun": 10.0, "warm": 10.0, "rain": -10.0, "fog": -10.0, "the": 0.0, "a": 0.0}
+
+    def make(n):
+        rows = [list(rng.choice(list(amount), 5)) for _ in range(n)]
+        return [" ".join(row) for row in rows], [500.0 + sum(map(amount.get, row)) for row in rows]
+
+    texts, y = make(400)
+    model = BagOfWords.fit(texts, y)
+    test_texts, test_y = make(100)
+    found = model.predict(test_texts)
+    assert found.shape == (100,)
+    assert pearson(found, test_y) > 0.95
+    assert abs(np.mean(found) - 500.0) < 5.0
+    shifted = BagOfWords.fit(texts, [2.0 * v - 7.0 for v in y])
+    assert np.allclose(shifted.predict(test_texts), 2.0 * found - 7.0, rtol=1e-5)
+    p = model.parameters
+    same = BagOfWords(model.words, p["idf"], p["weight"], p["bias"], numbers=True)
+    assert np.array_equal(same.predict(test_texts), found)
+
+
+def test_all_the_same_number():
+    assert BagOfWords.fit(["a b", "a"], [3.5, 3.5]).predict(["a", "c"]).tolist() == [3.5, 3.5]
+
+
+@pytest.mark.parametrize("labels", [[0], [0, 1, 2], ["0", "1"], [[0], [1]]], ids=str)
+def test_labels_that_do_not_fit(labels):
+    with pytest.raises(ValueError, match=r"2 texts, labels .* one number"):
+        BagOfWords.fit(["a", "b"], labels)
+    with pytest.raises(ValueError, match="0 texts"):
+        BagOfWords.fit([], [])
+
+
+def test_no_text_to_predict(model):
+    assert model.predict([]).shape == (0,)
 
 
 def snips(folder, part):

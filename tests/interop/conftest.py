@@ -3,6 +3,8 @@
 import pytest
 from model.small import random_params, uniform, widths
 
+from minibert.interop import write_directory
+from minibert.interop.names import ARCHITECTURES
 from minibert.text import SPECIAL_TOKENS
 
 TOKENS = [*SPECIAL_TOKENS, "天", "气", "##é", "ß", "\u2028", "🙂", "a b", "\ufeffx", "\r", "ａ"]
@@ -16,7 +18,7 @@ def config(request):
     )
 
 
-@pytest.fixture(params=[None, "classification", "mlm"])
+@pytest.fixture(params=ARCHITECTURES)
 def head(request):
     return request.param
 
@@ -24,3 +26,12 @@ def head(request):
 @pytest.fixture
 def params(config, head):
     return random_params(config, head, dtype="float32")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A classifier in a folder."""
+    config = uniform()
+    params = random_params(config, "classification", dtype="float32")
+    write_directory(tmp_path, params, config, "classification")
+    return tmp_path

@@ -6,6 +6,9 @@ import tracemalloc
 from contextlib import contextmanager
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from minibert.ops import QTensor
 
 
 def file_of(header, data=b"", length=None):
@@ -34,6 +37,31 @@ def split(raw):
     """Header and data of a file."""
     (n,) = struct.unpack("<Q", raw[:8])
     return json.loads(raw[8 : 8 + n]), raw[8 + n :]
+
+
+def change_config(folder, **values):
+    """Other values in a folder's config.json; None takes one out."""
+    path = folder / "config.json"
+    known = json.loads(path.read_text(encoding="utf-8")) | values
+    path.write_text(json.dumps({k: v for k, v in known.items() if v is not None}), encoding="utf-8")
+
+
+def change_tensors(folder, change):
+    """Other tensors in a folder's model.safetensors."""
+    path = folder / "model.safetensors"
+    save_file(change(load_file(path)), path)
+
+
+def assert_same(a, b):
+    """The same names, types, shapes and bytes; int8 matrices and their scales too."""
+    assert a.keys() == b.keys()
+    for name, p in a.items():
+        assert isinstance(p, QTensor) == isinstance(b[name], QTensor)
+        both = [(p, b[name])]
+        if isinstance(p, QTensor):
+            both = [(p.q, b[name].q), (p.scale, b[name].scale)]
+        for x, y in both:
+            assert (x.dtype, x.shape, x.tobytes()) == (y.dtype, y.shape, y.tobytes()), name
 
 
 HOSTILE = {

@@ -7,39 +7,14 @@ import re
 import numpy as np
 import pytest
 from model.small import random_params, uniform, widths
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from minibert.interop import read_directory, tensors, write_directory
 from minibert.model import parameter_shapes
 
-from .files import little_memory
+from .files import assert_same, change_config, change_tensors, little_memory
 
-
-def assert_same(a, b):
-    assert a.keys() == b.keys()
-    for name, p in a.items():
-        assert (p.dtype, p.shape) == (b[name].dtype, b[name].shape)
-        assert p.tobytes() == b[name].tobytes(), name
-
-
-@pytest.fixture
-def saved(tmp_path):
-    """A classifier in a folder."""
-    config = uniform()
-    write_directory(tmp_path, random_params(config, "classification", dtype=np.float32), config,
-                    "classification")
-    return tmp_path
-
-
-def change_config(folder, **values):
-    path = folder / "config.json"
-    known = json.loads(path.read_text(encoding="utf-8")) | values
-    path.write_text(json.dumps({k: v for k, v in known.items() if v is not None}), encoding="utf-8")
-
-
-def change_tensors(folder, change):
-    path = folder / "model.safetensors"
-    save_file(change(load_file(path)), path)
+pytestmark = pytest.mark.filterwarnings("ignore:.*only minibert reads", "ignore:.*no pooler")
 
 
 @pytest.mark.quick
@@ -242,7 +217,7 @@ def test_a_value_that_is_wrong(saved, key, value):
 
 def test_another_models_config(saved):
     (saved / "config.json").write_text('{"model_type": "gpt2", "n_embd": 768}')
-    with pytest.raises(ValueError, match="is it a BERT's"):
+    with pytest.raises(ValueError, match="is the config of a 'gpt2'; only 'bert'"):
         read_directory(saved)
 
 

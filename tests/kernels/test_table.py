@@ -240,5 +240,5 @@ F.use("numba")
 """
     out, error = python(code)
     assert out == "numpy"
-    assert "RuntimeError: kernels level 'numba' is not available here: Numba is missing" in error
+    assert "LevelError: kernels level 'numba' is not available here: Numba is missing" in error
     assert "pip install numba" in error

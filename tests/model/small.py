@@ -55,15 +55,28 @@ def batch(config, *, seed=1, rows=B, length=L):
     return ids, segments, keep
 
 
-def dropout_masks(config, length=L, rows=B, seed=3):
-    """An explicit mask for every site of the model."""
+def dropout_masks(config, head=None, length=L, rows=B, seed=3):
+    """An explicit mask for every site of the model; the head's is of what the head reads."""
     rng = np.random.default_rng(seed)
     states = (rows, length, config.hidden)
     shapes = [states]
     for size in config.layers:
         shapes += [(rows, size.heads, length, length), states, states]
-    shapes.append((rows, config.hidden))
+    shapes.append(states if head in ("mlm", "tokens", "span") else (rows, config.hidden))
     return {site: rng.random(shape) < 0.7 for site, shape in enumerate(shapes)}
+
+
+def labels_for(head, config, keep, seed=8):
+    """Labels of every kind that the head's loss tells apart, for a batch with this mask."""
+    rng = np.random.default_rng(seed)
+    if head == "span":  # the second text's end was cut off, its start counts as 0
+        return np.array([[1, 3], [-1, keep.shape[1] + 2]])
+    if head in ("mlm", "tokens"):
+        words = rng.integers(0, config.vocab if head == "mlm" else config.classes, keep.shape)
+        return np.where(keep & (rng.random(keep.shape) < 0.7), words, -100)
+    if head == "classification" and config.classes == 1:
+        return rng.standard_normal(len(keep))
+    return rng.integers(0, config.classes if head == "classification" else 2, len(keep))
 
 
 def cotangents(out, seed=5):

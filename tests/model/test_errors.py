@@ -51,7 +51,7 @@ def test_keep_of_zeros_and_ones():
 
 
 def test_unknown_head():
-    with pytest.raises(ValueError, match='head is \'ner\'; it is None, "classification" or "mlm"'):
+    with pytest.raises(ValueError, match=r"head is 'ner'; it is None or one of .*mlm.*span"):
         bert_forward(PARAMS, CONFIG, IDS, head="ner")
 
 
@@ -70,7 +70,7 @@ def with_encoded(**changes):
     return lambda d: d._replace(encoded=d.encoded._replace(**changes))
 
 
-@pytest.mark.parametrize("head", [None, "classification", "mlm"])
+@pytest.mark.parametrize("head", [None, "classification", "mlm", "next_sentence", "span"])
 def test_wrong_number_of_hidden_cotangents(head):
     with pytest.raises(ValueError, match=r"d\.hidden has 2 entries; the model has 3"):
         backward(with_encoded(hidden=(None, None)), head)
@@ -121,6 +121,22 @@ def test_one_score_cotangent_of_two():
         backward(with_encoded(scores=(None,)))
 
 
-def test_params_of_another_head():
-    with pytest.raises((ValueError, KeyError), match="mlm"):
-        bert_forward(PARAMS, CONFIG, IDS, head="mlm")
+@pytest.mark.parametrize(("head", "missing"), [
+    ("mlm", "cls.predictions.bias"), ("span", "qa_outputs.weight"),
+    ("next_sentence", "cls.seq_relationship.weight"),
+])
+def test_params_of_another_head(head, missing):
+    with pytest.raises(ValueError, match=f"params has no '{missing}', which head='{head}' needs"):
+        bert_forward(PARAMS, CONFIG, IDS, head=head)
+
+
+@pytest.mark.parametrize("head", [None, "classification", "tokens", "span"])
+def test_at_is_for_masked_words(head):
+    with pytest.raises(ValueError, match=r'at is bool .*for head "mlm"'):
+        bert_forward(random_params(CONFIG, head), CONFIG, IDS, head=head, at=KEEP)
+
+
+@pytest.mark.parametrize("head", [["mlm"], {}, 3, "MLM"])
+def test_heads_of_the_wrong_type(head):
+    with pytest.raises(ValueError, match="head is"):
+        bert_forward(PARAMS, CONFIG, IDS, head=head)

@@ -16,13 +16,13 @@ from minibert.model import (
 )
 from minibert.ops import Drop
 
-from .small import arrays, batch, cotangents, random_params, uniform, widths
+from .small import arrays, batch, cotangents, labels_for, random_params, uniform, widths
 
 pytestmark = pytest.mark.quick
 
 WANT = frozenset({"hidden", "scores"})
 NONE = Encoded((), (), None)
-HEADS = ["classification", "mlm", None]
+HEADS = ["classification", "mlm", "next_sentence", "tokens", "span", None]
 
 
 def run(head, *, config=None, dtype=np.float64, drop=None, **options):
@@ -58,11 +58,12 @@ def test_dtype_in_is_dtype_out(head, dtype, dropped):
         name: p.shape for name, p in params.items()}
 
 
-@pytest.mark.parametrize("head", ["classification", "mlm"])
+@pytest.mark.parametrize("head", HEADS[:-1])
 def test_dtype_of_losses_cotangents(head):
     config, _, out, _ = run(head, dtype=np.float32)
-    labels = np.zeros(out.logits.shape[:-1], int)
-    assert loss_forward(out.logits, labels, config, head)[1].dtype == np.float32
+    labels = labels_for(head, config, batch(config)[2])
+    loss, dlogits = loss_forward(out.logits, labels, config, head)
+    assert (loss.dtype, dlogits.dtype, dlogits.shape) == (np.float32, np.float32, out.logits.shape)
 
 
 def test_regressions_targets_take_the_logits_dtype():
@@ -210,7 +211,8 @@ def test_no_cotangent_is_no_gradient(head, d):
     config, params, _, cache = run(head)
     grads = bert_backward(d, params, config, cache)
     assert not any(g.any() for g in grads.values())
-    heads = [name for name in grads if name.startswith(("bert.pooler", "classifier", "cls"))]
+    last = ("bert.pooler", "classifier", "cls", "qa_outputs")
+    heads = [name for name in grads if name.startswith(last)]
     assert heads == [], "a head that was not reached has no gradient, not one of zeros"
 
 
@@ -223,7 +225,7 @@ def test_one_hidden_cotangent_is_the_last_layers():
     assert all(np.array_equal(short[name], full[name]) for name in full)
 
 
-@pytest.mark.parametrize("head", ["classification", "mlm"])
+@pytest.mark.parametrize("head", HEADS[:-1])
 @pytest.mark.parametrize("dropped", [False, True], ids=["", "dropout"])
 def test_composed_linear_is_float_linear(head, dropped):
     """The seam's default composition is what the fused kernels compute, to the last bit."""
@@ -239,7 +241,8 @@ def test_composed_linear_is_float_linear(head, dropped):
     assert [name for name in grads if not np.array_equal(grads[name], others[name])] == []
 
 
-def test_a_linear_of_ones_own_sees_every_layer_by_name():
+@pytest.mark.parametrize("head", ["classification", "next_sentence", "tokens", "span"])
+def test_a_linear_of_ones_own_sees_every_layer_by_name(head):
     seen = []
 
     class Watched(ComposedLinear):
@@ -252,7 +255,7 @@ def test_a_linear_of_ones_own_sees_every_layer_by_name():
             return super().backward(name, dy, cache)
 
     watched = Watched()
-    config, params, out, cache = run("classification", linear=watched)
+    config, params, out, cache = run(head, linear=watched)
     linears = {name.removesuffix(".weight") for name, p in params.items()
                if p.ndim == 2 and "embeddings" not in name}
     assert [name for name, _, _ in seen] == sorted({n for n, _, _ in seen}, key=[

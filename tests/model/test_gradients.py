@@ -18,6 +18,9 @@ HEADS = {
     "classification-hf": ("classification", {"pooler": "hf"}, False),
     "classification-tinybert": ("classification", {"pooler": "tinybert"}, False),
     "regression": ("classification", {"classes": 1}, False),
+    "next_sentence": ("next_sentence", {}, False),
+    "tokens": ("tokens", {}, False),
+    "span": ("span", {}, False),
     "mlm": ("mlm", {}, False),
     "mlm-at": ("mlm", {}, True),
 }
@@ -52,11 +55,12 @@ def test_every_entry(head, changes, some):
     assert_gradient(*pair(config, head, some), (params,))
 
 
-def test_every_entry_with_dropout():
+@pytest.mark.parametrize("head", ["classification", "tokens"])
+def test_every_entry_with_dropout(head):
     config = tiny()
-    params = random_params(config, "classification", head_masks=True)
+    params = random_params(config, head, head_masks=True)
     drop = Drop(config.dropout, seed=4, step=2)
-    assert_gradient(*pair(config, "classification", drop=drop), (params,))
+    assert_gradient(*pair(config, head, drop=drop), (params,))
 
 
 @pytest.mark.quick

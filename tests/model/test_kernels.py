@@ -23,7 +23,7 @@ def both(head, *, dtype=np.float64, pooler="hf", drop=Drop(0.3, seed=3)):  # noq
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("head", ["classification", "mlm"])
+@pytest.mark.parametrize("head", ["classification", "mlm", "next_sentence", "tokens", "span"])
 def test_the_fast_kernels_agree_with_the_formulas(head, dtype):
     outputs, grads = both(head, dtype=dtype)
     with F.use("auto"):

@@ -24,11 +24,26 @@ def test_published_sizes(name):
 def test_the_papers_14_5_million():
     """The size that Jiao et al. print has the pre-training heads in it, the decoder tied."""
     config = preset("tinybert-4l-312")
-    next_sentence = 2 * config.hidden + 2
+    next_sentence = count_parameters(config, "next_sentence") - count_parameters(config)
     assert count_parameters(config, "mlm") + next_sentence == 14_479_676
 
 
-@pytest.mark.parametrize("head", [None, "classification", "mlm"])
+@pytest.mark.parametrize(("head", "name", "outputs"), [
+    ("classification", "classifier", 3), ("tokens", "classifier", 3),
+    ("next_sentence", "cls.seq_relationship", 2), ("span", "qa_outputs", 2),
+])
+def test_a_head_is_one_layer(head, name, outputs):
+    """Two outputs for yes and no, and for start and end, whatever the number of classes."""
+    body = parameter_shapes(widths())
+    shapes = parameter_shapes(widths(), head)
+    assert {k: s for k, s in shapes.items() if k not in body} == {
+        f"{name}.weight": (outputs, 13), f"{name}.bias": (outputs,)}
+
+
+HEADS = [None, "classification", "mlm", "next_sentence", "tokens", "span"]
+
+
+@pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("shape", [widths, uniform])
 def test_count_is_the_number_of_initial_values(shape, head):
     config = shape()
@@ -98,5 +113,5 @@ def test_add_grads():
 
 
 def test_unknown_head():
-    with pytest.raises(ValueError, match='head is \'ner\'; it is None, "classification" or "mlm"'):
+    with pytest.raises(ValueError, match=r"head is 'ner'; it is None or one of .*mlm.*span"):
         parameter_shapes(tiny(), "ner")

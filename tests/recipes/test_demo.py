@@ -110,7 +110,11 @@ def test_parameters_and_bytes(done):
     for name in DIRECTORIES:
         config = model_of(done, name).config
         assert rows[name]["parameters"] == count_parameters(config, "classification")
-        files = [path.stat().st_size for path in (done.out / name).iterdir()]
+        files = [
+            path.stat().st_size
+            for path in (done.out / name).iterdir()
+            if path.name != "tokenizer.json"  # vocab.txt says the same
+        ]
         assert rows[name]["bytes"] == sum(files)
         assert sum(files) > 4 * rows[name]["parameters"]
     for name in ("bag-of-words", "int8"):

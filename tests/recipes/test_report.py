@@ -3,11 +3,15 @@
 import pytest
 
 from minibert.recipes import report
-from minibert.recipes.report import Row, format_table, latencies
+from minibert.recipes.report import Costs, files_size, format_table, latencies
 
+COSTS = [
+    Costs(1234567, 999_499, 12_000, 0.123, 4.0),
+    Costs(89, 1_234_567_890, 22_350_000_000, 1000.5, 12345.678),
+]
 ROWS = [
-    Row("bag-of-words", 0.5, 1234567, 999_499, 12_000, 0.123, 4.0),
-    Row("int8", 0.98765, 89, 1_234_567_890, 22_350_000_000, 1000.5, 12345.678),
+    {"name": "bag-of-words", "accuracy": 0.5, **COSTS[0]._asdict()},
+    {"name": "int8", "accuracy": 0.98765, **COSTS[1]._asdict()},
 ]
 
 
@@ -27,6 +31,21 @@ def test_table():
         for line in lines[2:]:
             assert line[end - 1].isdigit() or line[end - 1] == "%"
             assert line[end : end + 1].strip() == ""
+
+
+def test_other_measures_and_their_intervals():
+    rows = [ROWS[0] | {"pearson": 0.51234, "intervals": {"pearson": [0.4, 0.6]}}]
+    lines = format_table(rows, ("pearson", "accuracy")).split("\n")
+    assert lines[0].split()[:2] == ["pearson", "accuracy"]
+    assert lines[2].split()[:5] == ["bag-of-words", "0.512", "[0.400,", "0.600]", "50.0%"]
+
+
+def test_size_of_a_directory_and_of_a_file(tmp_path):
+    """What another library reads instead of vocab.txt does not count twice."""
+    for name, size in (("model.safetensors", 11), ("vocab.txt", 5), ("tokenizer.json", 100)):
+        (tmp_path / name).write_bytes(bytes(size))
+    assert files_size(tmp_path) == 16
+    assert files_size(tmp_path / "model.safetensors") == 11
 
 
 class Clock:

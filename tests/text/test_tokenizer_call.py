@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-import minibert.text.tokenizer as module
-from minibert.text import SPECIAL_TOKENS, BertTokenizer, TinyBERTTokenizer, TinyBertTokenizer
+import minibert.text.pieces as module
+from minibert.text import (
+    SPECIAL_TOKENS,
+    BertTokenizer,
+    TinyBERTTokenizer,
+    TinyBertTokenizer,
+    check_fits,
+)
 
 pytestmark = pytest.mark.quick
 WORDS = ["a", "b", "c", "d", "e", "##x", "天", "."]
@@ -143,7 +149,7 @@ def test_bad_arguments(tok):
         tok(3)
     with pytest.raises(TypeError, match="text_pair"):
         tok("a", ["b"])
-    with pytest.raises(ValueError, match="2 strings"):
+    with pytest.raises(ValueError, match="2 texts"):
         tok(["a", "b"], ["c"])
     with pytest.raises(TypeError, match="index 1"):
         tok(["a", "b"], ["c", None])
@@ -167,7 +173,47 @@ def test_tokenize_and_back(tok):
     batch = tok(["ax b", "c"])
     assert tok.decode(batch.input_ids[0]) == "[CLS] ax b [SEP]"
     assert tok.decode(batch.input_ids[1], skip_special_tokens=True) == "c"
+    assert tok.batch_decode(batch.input_ids, skip_special_tokens=True) == ["ax b", "c"]
+    assert tok.convert_tokens_to_string(["a", "##x", "."]) == "ax ."
     assert len(tok) == tok.vocab_size == 13
+
+
+@pytest.mark.parametrize("i", [-100, -1, 13])
+def test_an_id_that_no_token_has(tok, i):
+    with pytest.raises(ValueError, match=f"id {i} .*0 to 12"):
+        tok.decode([A, i])
+
+
+def test_encode_gives_one_list(tok):
+    assert tok.encode("ax b") == [CLS, A, X, B, SEP]
+    assert tok.encode("a b c", "d", truncation="only_first", max_length=5) == [CLS, A, SEP, D, SEP]
+    assert tok.encode("a", add_special_tokens=False) == [A]
+
+
+def test_added_tokens_are_found_the_longest_first():
+    tok = BertTokenizer([*SPECIAL_TOKENS, "a", "<x>", "<x>+"], added_tokens=["<x>", "<x>+"])
+    assert tok.encode("a<x>a<x>+<X>") == [CLS, 5, 6, 5, 7, UNK, UNK, UNK, SEP]
+    with pytest.raises(ValueError, match="lacks <y>"):
+        BertTokenizer(SPECIAL_TOKENS, added_tokens=["<y>"])
+
+
+def test_truncated_texts_are_counted(tok):
+    texts = ["a b c", "a b c d", "", ("a", "b c d"), ("a", "b")]
+    assert tok(texts).n_truncated == 0
+    assert tok(texts, truncation=True, max_length=5).n_truncated == 2
+    assert tok(texts, truncation="longest_first", max_length=3).n_truncated == 4
+
+
+def test_a_vocabulary_that_does_not_fit_the_embedding(tok):
+    check_fits(tok, 13)
+    check_fits(tok, 16)
+    with pytest.raises(ValueError, match="13 tokens .* 12 rows"):
+        check_fits(tok, 12)
+
+
+def test_a_long_text_in_one_call(tok):
+    assert tok("ax 天\n" * 100_003, padding=False).input_ids.shape == (1, 300_011)
+    assert tok.encode("é" * 100_003) == [CLS, UNK, SEP]
 
 
 def test_a_full_cache_changes_nothing(tok, monkeypatch):
@@ -177,7 +223,7 @@ def test_a_full_cache_changes_nothing(tok, monkeypatch):
     fresh = BertTokenizer(tok.tokens)
     for _ in range(2):
         assert np.array_equal(fresh(texts).input_ids, expected)
-        assert len(fresh._cache) <= 3
+        assert len(fresh._pieces._cache) <= 3
 
 
 def test_spellings():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minibert.train import TrainStep, environment, fit
-from minibert.train.loop import tokens
+from minibert.train.stream import tokens
 
 from .conftest import linear_batches, linear_model, regression
 
@@ -61,6 +61,10 @@ def test_metrics_are_written_line_by_line(tmp_path):
     assert len(read(tmp_path)) == 4
 
 
+def without_time(row):
+    return {name: x for name, x in row.items() if name != "tokens_per_s"}
+
+
 def test_a_resumed_run_continues_the_file(tmp_path):
     """Interrupted at 7 with a checkpoint of 4: lines 5-7 are written anew, none twice."""
     batches = linear_batches(10)
@@ -78,7 +82,7 @@ def test_a_resumed_run_continues_the_file(tmp_path):
     step = make(model)
     step.load(kept["state"])
     tail = fit(step, batches[4:], total_steps=10, out=tmp_path / "cut", progress=False)
-    assert [row["loss"] for row in tail] == [row["loss"] for row in whole[4:]]
+    assert [without_time(row) for row in tail] == [without_time(row) for row in whole]
     timeless = [[row[:-1] for row in read(tmp_path / folder)] for folder in ("whole", "cut")]
     assert timeless[0] == timeless[1]
 

@@ -1,13 +1,10 @@
 """TrainStep on a linear model whose gradient is known, and on a real BERT."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from minibert.config import BertConfig
-from minibert.model import init_params
 from minibert.ops import QTensor
 from minibert.train import (
     AdamW,
@@ -19,7 +16,7 @@ from minibert.train import (
     make_schedule,
 )
 
-from .conftest import linear_batches, linear_model, regression
+from .conftest import Projected, bert, bert_batch, linear_batches, linear_model, regression
 
 pytestmark = pytest.mark.quick
 
@@ -157,22 +154,6 @@ def test_what_is_not_finite_is_named_and_nothing_moves(model, value, where):
         np.testing.assert_array_equal(a, moments[k])
 
 
-class Projected:
-    """An objective with a parameter of its own: it scales the labels."""
-
-    def __init__(self):
-        self.params = {"projection.weight": np.array([0.5])}
-
-    def __call__(self, model, batch, drop):
-        scale = self.params["projection.weight"]
-        scaled = batch | {"labels": scale * batch["labels"]}
-        loss, parts, grads = regression(model, scaled, drop)
-        error = batch["input_ids"] @ model.params["w.weight"] + model.params["w.bias"]
-        error = error - scaled["labels"]
-        dscale = -2 * (error * batch["labels"]).mean(keepdims=True)
-        return loss, parts, grads | {"projection.weight": dscale}
-
-
 def test_an_objectives_own_parameters_are_trained(model):
     objective = Projected()
     step = TrainStep(model, lr=0.1, objective=objective)
@@ -223,22 +204,6 @@ def test_bad_arguments_are_named(model, bad, words):
         TrainStep(model, **bad)
     with pytest.raises(TypeError, match="make_schedule"):
         TrainStep(model, schedule="linear")
-
-
-def bert(head="classification", dtype=np.float64, **changes):
-    sizes = dict(vocab=23, hidden=6, n_layers=2, heads=3, ffn=11, positions=13, classes=3)
-    config = BertConfig.uniform(**(sizes | changes))
-    params = init_params(config, seed=1, head=head, dtype=dtype)
-    return SimpleNamespace(params=params, config=config, head=head)
-
-
-def bert_batch(B=5, L=7, classes=3):
-    rng = np.random.default_rng(4)
-    keep = np.arange(L) < rng.integers(3, L + 1, size=B)[:, None]
-    ids = np.where(keep, rng.integers(1, 23, size=(B, L)), 0)
-    return dict(
-        input_ids=ids, labels=rng.integers(0, classes, size=B), attention_mask=keep.astype(np.int64)
-    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

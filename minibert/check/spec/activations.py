@@ -1,0 +1,48 @@
+"""Activation functions, in loops."""
+
+import math
+
+import numpy as np
+
+
+def gelu_forward(x):
+    """y = x Phi(x), Phi(x) = (1 + erf(x / sqrt 2)) / 2 the normal distribution; any shape."""
+    y = np.empty_like(x)
+    for i in np.ndindex(x.shape):
+        y[i] = x[i] * 0.5 * (1 + math.erf(x[i] / math.sqrt(2)))
+    return y
+
+
+def gelu_backward(dy, x):
+    """dx = dy (Phi(x) + x phi(x)), phi the normal density."""
+    dx = np.empty_like(x)
+    for i in np.ndindex(x.shape):
+        Phi = 0.5 * (1 + math.erf(x[i] / math.sqrt(2)))
+        phi = math.exp(-0.5 * x[i] * x[i]) / math.sqrt(2 * math.pi)
+        dx[i] = dy[i] * (Phi + x[i] * phi)
+    return dx
+
+
+def gelu_tanh_forward(x):
+    """y = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))): GPT-2's approximation, not BERT's GELU."""
+    y = np.empty_like(x)
+    for i in np.ndindex(x.shape):
+        y[i] = 0.5 * x[i] * (1 + math.tanh(math.sqrt(2 / math.pi) * (x[i] + 0.044715 * x[i] ** 3)))
+    return y
+
+
+def tanh_forward(x):
+    """y = (e^x - e^-x) / (e^x + e^-x)."""
+    y = np.empty_like(x)
+    for i in np.ndindex(x.shape):
+        y[i] = math.tanh(x[i])
+    return y
+
+
+def relu_forward(x):
+    """y = x where x > 0, else 0."""
+    y = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        if x[i] > 0:
+            y[i] = x[i]
+    return y

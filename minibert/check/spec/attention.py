@@ -1,0 +1,68 @@
+"""Attention, in loops."""
+
+import math
+
+import numpy as np
+
+
+def attention_forward(q, k, v, bias, head_mask):
+    """context (B,H,L,K) and scores (B,H,L,S) of q (B,H,L,K), k and v (B,H,S,K).
+
+    scores = q k^T / sqrt K; p = softmax over the keys of scores + bias; context = head_mask p v.
+    """
+    B, H, L, K = q.shape
+    S = k.shape[2]
+    scores, context = np.zeros((B, H, L, S), q.dtype), np.zeros((B, H, L, K), q.dtype)
+    p = np.empty(S)
+    for b in range(B):
+        for h in range(H):
+            for i in range(L):
+                for j in range(S):
+                    dot = 0.0
+                    for c in range(K):
+                        dot += q[b, h, i, c] * k[b, h, j, c]
+                    scores[b, h, i, j] = dot / math.sqrt(K)
+                top = (scores[b, h, i] + bias[b, h, i]).max()
+                total = 0.0
+                for j in range(S):
+                    p[j] = math.exp(scores[b, h, i, j] + bias[b, h, i, j] - top)
+                    total += p[j]
+                for j in range(S):
+                    for c in range(K):
+                        context[b, h, i, c] += head_mask[h] * p[j] / total * v[b, h, j, c]
+    return context, scores
+
+
+def attention_backward(dcontext, dscores, q, k, v, bias, head_mask):
+    """dq, dk, dv and dhead_mask (H,); dscores (B,H,L,S) is what a loss on the scores adds."""
+    B, H, L, K = q.shape
+    S = k.shape[2]
+    dq, dk, dv = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
+    dhead_mask = np.zeros(H, q.dtype)
+    s, p, dp = np.empty(S), np.empty(S), np.empty(S)
+    for b in range(B):
+        for h in range(H):
+            for i in range(L):
+                for j in range(S):
+                    s[j] = bias[b, h, i, j]
+                    for c in range(K):
+                        s[j] += q[b, h, i, c] * k[b, h, j, c] / math.sqrt(K)
+                top, total = s.max(), 0.0
+                for j in range(S):
+                    p[j] = math.exp(s[j] - top)
+                    total += p[j]
+                mean_dp = 0.0
+                for j in range(S):
+                    p[j] /= total
+                    dp[j] = 0.0
+                    for c in range(K):
+                        dhead_mask[h] += dcontext[b, h, i, c] * p[j] * v[b, h, j, c]
+                        dv[b, h, j, c] += dcontext[b, h, i, c] * head_mask[h] * p[j]
+                        dp[j] += dcontext[b, h, i, c] * head_mask[h] * v[b, h, j, c]
+                    mean_dp += p[j] * dp[j]
+                for j in range(S):
+                    ds = p[j] * (dp[j] - mean_dp) + dscores[b, h, i, j]
+                    for c in range(K):
+                        dq[b, h, i, c] += ds * k[b, h, j, c] / math.sqrt(K)
+                        dk[b, h, j, c] += ds * q[b, h, i, c] / math.sqrt(K)
+    return dq, dk, dv, dhead_mask

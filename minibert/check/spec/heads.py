@@ -1,0 +1,122 @@
+"""Task heads and their losses, in loops."""
+
+import math
+
+import numpy as np
+
+from minibert.check.spec.dropout import dropout_forward
+from minibert.check.spec.softmax import log_softmax_forward, softmax_forward
+
+
+def tokens_forward(x, keep, rate, w, b):
+    """logits[n,t,c] = sum_d y[n,t,d] w[c,d] + b[c], y = dropout(x), for x and keep (B,L,D)."""
+    B, L, D = x.shape
+    C = w.shape[0]
+    y = dropout_forward(x, keep, rate)
+    logits = np.empty((B, L, C), x.dtype)
+    for n in range(B):
+        for t in range(L):
+            for c in range(C):
+                logits[n, t, c] = b[c]
+                for d in range(D):
+                    logits[n, t, c] += y[n, t, d] * w[c, d]
+    return logits
+
+
+def tokens_backward(dlogits, x, keep, rate, w):
+    """dx (B,L,D), dw (C,D), db (C,): a token that was dropped in x_d passes nothing on in d."""
+    B, L, D = x.shape
+    dx, dw, db = np.zeros_like(x), np.zeros_like(w), np.zeros_like(w[:, 0])
+    for n in range(B):
+        for t in range(L):
+            for c in range(w.shape[0]):
+                db[c] += dlogits[n, t, c]
+                for d in range(D):
+                    if keep[n, t, d]:
+                        dx[n, t, d] += dlogits[n, t, c] * w[c, d] / (1 - rate)
+                        dw[c, d] += dlogits[n, t, c] * x[n, t, d] / (1 - rate)
+    return dx, dw, db
+
+
+def tokens_loss_forward(logits, labels):
+    """Mean over the tokens whose label is not -100 of -log softmax(logits[n,t])[label]."""
+    total, count = 0.0, 0
+    for n in range(logits.shape[0]):
+        logp = log_softmax_forward(logits[n])  # (L,C)
+        for t in range(logits.shape[1]):
+            if labels[n, t] != -100:
+                total -= logp[t, labels[n, t]]
+                count += 1
+    return total / count
+
+
+def tokens_loss_backward(logits, labels):
+    """dlogits = (p - onehot(label)) / labelled tokens; 0 where there is no label."""
+    B, L, C = logits.shape
+    dlogits, count = np.zeros_like(logits), 0
+    for n in range(B):
+        for t in range(L):
+            count += labels[n, t] != -100
+    for n in range(B):
+        p = softmax_forward(logits[n])
+        for t in range(L):
+            if labels[n, t] != -100:
+                for c in range(C):
+                    dlogits[n, t, c] = (p[t, c] - (c == labels[n, t])) / count
+    return dlogits
+
+
+def span_loss_forward(logits, labels):
+    """Half of the loss of the starts plus half of that of the ends.
+
+    Each is the mean over texts of -log softmax over the L places of logits[n,:,side]; a label at L
+    or beyond leaves its text out, a negative one is place 0. Logits (B,L,2), labels (B,2).
+    """
+    B, L, _ = logits.shape
+    loss = 0.0
+    for side in range(2):
+        total, count = 0.0, 0
+        for n in range(B):
+            place = max(labels[n, side], 0)
+            if place < L:
+                logp = log_softmax_forward(logits[n : n + 1, :, side])  # (1,L)
+                total -= logp[0, place]
+                count += 1
+        if count > 0:
+            loss += total / count / 2
+    return loss
+
+
+def span_loss_backward(logits, labels):
+    """dlogits[n,t,side] = (p[n,t] - (t == place)) / (2 counted texts), p over the places t."""
+    B, L, _ = logits.shape
+    dlogits = np.zeros_like(logits)
+    for side in range(2):
+        count = 0
+        for n in range(B):
+            count += labels[n, side] < L
+        for n in range(B):
+            place = max(labels[n, side], 0)
+            if place < L:
+                p = softmax_forward(logits[n : n + 1, :, side])  # (1,L)
+                for t in range(L):
+                    dlogits[n, t, side] = (p[0, t] - (t == place)) / (2 * count)
+    return dlogits
+
+
+def best_span(start, end, context, max_answer, threshold):
+    """(start, end, score, null - best, window) of the best span, or 0, 0 where null is better."""
+    best, answer = -math.inf, None
+    null, null_window = math.inf, 0
+    for w in range(start.shape[0]):
+        if start[w, 0] + end[w, 0] < null:
+            null, null_window = start[w, 0] + end[w, 0], w
+        for i in range(start.shape[1]):
+            for j in range(i, min(i + max_answer, start.shape[1])):
+                score = start[w, i] + end[w, j]
+                if context[w, i] and context[w, j] and score > best:
+                    best, answer = score, (i, j, w)
+    if answer is None or null - best > threshold:
+        return 0, 0, null, null - best, null_window
+    i, j, w = answer
+    return i, j, best, null - best, w

@@ -1,0 +1,21 @@
+"""The student of a recipe loses heads, neurons and weights, and recovers.
+
+Reads RUN/student-unpruned, writes RUN/student.
+A step that is done is not run again, and one that was interrupted goes on from its last checkpoint.
+
+    minibert prune recipe.toml
+"""
+
+from minibert.cli.recipes import add_recipe_arguments, open_run
+
+
+def add_arguments(parser):
+    """The arguments of `minibert prune`."""
+    add_recipe_arguments(parser)
+
+
+def run(args):
+    """Run the step."""
+    from minibert.recipes.compress import prune
+
+    prune(open_run(args))
