@@ -19,7 +19,7 @@ from minibert.interop.quantized import SCALE, as_float32, join_quantized, quanti
 from minibert.interop.shards import read_headers
 from minibert.interop.tensors import read_stored
 from minibert.model import init_params, parameter_shapes
-from minibert.model.params import POOLER
+from minibert.model.params import DECODER_BIAS, POOLER
 
 
 def read_directory(folder, head=None):
@@ -65,7 +65,7 @@ def read_directory(folder, head=None):
     if unexpected:
         message = f"{path} holds what no BERT has; it is left out: {listed(unexpected)}"
         warnings.warn(message, stacklevel=3)
-    twins = {twin for twin in TIED if twin in found and TIED[twin] in known}
+    twins = {twin for twin in TIED if twin in found and DECODER_BIAS in wanted}
     used = {name: tensor for name, tensor in found.items() if name in known | twins}
     tensors = read_signed(path, found, metadata) if signed else read_stored(used)
     _check_tied(path, tensors, twins)

@@ -62,8 +62,8 @@ def write_directory(folder, params, config, head=None, *, dense=False):
     else:
         strip = len(PREFIX) if head is None else 0
         tensors, metadata = {name[strip:]: p for name, p in params.items()}, {"format": "pt"}
-    if head == "span":
-        # transformers makes as many outputs as there are labels: a start and an end.
+    if head == "span" and config.classes != 2:
+        # transformers makes as many outputs as there are labels; a span has a start and an end.
         values = {k: v for k, v in values.items() if k not in ("id2label", "label2id")}
     text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
     write_pair(folder, tensors, metadata, text)

@@ -94,5 +94,5 @@ def _check(start, end, context, max_answer):
         )
     if not (np.isfinite(start).all() and np.isfinite(end).all()):
         raise ValueError("start_logits or end_logits has a NaN or an infinity")
-    if not isinstance(max_answer, int) or max_answer < 1:
+    if not isinstance(max_answer, (int, np.integer)) or max_answer < 1:
         raise ValueError(f"max_answer is {max_answer!r}; it is a number of tokens, at least 1")

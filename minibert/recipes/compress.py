@@ -22,10 +22,11 @@ from typing import NamedTuple
 import numpy as np
 
 from minibert.distill import TinyBertSpec, bottom_map, top_map, uniform_map
+from minibert.eval import accuracy, pearson
 from minibert.interop import read_head
 from minibert.interop.tensors import read_tensors, write_tensors
 from minibert.pretrained import BertForMaskedLM, BertForSequenceClassification, BertModel
-from minibert.recipes.examples import Epochs, MaskedEpochs, encode, join
+from minibert.recipes.examples import Epochs, MaskedEpochs, encode, join, predict_logits
 from minibert.recipes.models import classifier_for, found_teacher, new_student, new_teacher
 from minibert.recipes.stages import (
     Run,
@@ -104,7 +105,8 @@ def finetune_teacher(job):
     teacher = classifier_for(start, job.task, job.recipe.seed)
     if is_on(stage):
         examples = encode_inputs(job, teacher, job.task.train.inputs, job.task.train.labels)
-        finetune(job.run, "finetune", teacher, examples, in_updates(stage, examples))
+        stage = in_updates(stage, examples)
+        finetune(job.run, "finetune", teacher, examples, stage, validator(job))
     elif start.head != "classification" or start.config.classes != job.task.classes:
         raise ValueError(
             "stages.finetune is switched off, but teacher.model is no classifier of these "
@@ -136,12 +138,15 @@ def distill(job):
     if is_on(stages.task_predictions):
         taught = teacher_logits(job, teacher, texts)
         stage = in_updates(stages.task_predictions, texts)
-        distill_predictions(job.run, "task_predictions", student, taught, stage, recipe.distill.tau)
+        distill_predictions(
+            job.run, "task_predictions", student, taught, stage, recipe.distill.tau, validator(job)
+        )
     _save(job, student, folder)
     if is_on(stages.alone):
         alone = new_student(recipe, begins, job.task, layer_map_of(recipe))
         examples = encode_inputs(job, teacher, job.task.train.inputs, job.task.train.labels)
-        finetune(job.run, "alone", alone, examples, in_updates(stages.alone, examples))
+        stage = in_updates(stages.alone, examples)
+        finetune(job.run, "alone", alone, examples, stage, validator(job))
         _save(job, alone, job.out / "student-alone")
 
 
@@ -204,6 +209,19 @@ def teacher_logits(job, teacher, texts):
     file.parent.mkdir(parents=True, exist_ok=True)
     write_tensors(file, {"logits": taught.labels}, {})
     return taught
+
+
+def validator(job):
+    """A function from a classifier to its accuracy, or correlation, on the dev texts."""
+
+    def validate(model):
+        examples = encode_inputs(job, model, job.task.dev.inputs)
+        logits = predict_logits(model, examples)
+        if job.task.names:
+            return accuracy(logits.argmax(-1), job.task.dev.labels)
+        return pearson(logits[:, 0], job.task.dev.labels)
+
+    return validate
 
 
 def loss_spec(recipe, student, teacher):

@@ -124,6 +124,10 @@ class Training:
         See `stages.Stage`.
     optimizer : {"adamw", "bert"}
     weight_decay : float
+    keep : {"last", "best"}
+        The model after the last update, or the best on the dev texts (for stages that train a
+        classifier's answers). Without a test file the table then flatters the models: it is about
+        the texts by which they were chosen.
     """
 
     epochs: float = 3.0
@@ -134,6 +138,7 @@ class Training:
     schedule: str = "linear"
     optimizer: str = "adamw"
     weight_decay: float = 0.01
+    keep: str = "last"
 
 
 @dataclass(frozen=True)
@@ -217,7 +222,10 @@ CHOICES = {
     "distill.layer_map": ("uniform", "top", "bottom"),
     "schedule": ("linear", "cosine", "constant"),
     "optimizer": ("adamw", "bert"),
+    "keep": ("last", "best"),
 }
+# Stages whose model has no answers to be scored, or not yet.
+WITHOUT_SCORE = ("pretrain", "general", "task_inside", "recover")
 SHARES = ("prune.heads", "prune.neurons")  # in (0, 1]
 FRACTIONS = ("prune.zeros", "data.dev_share", "warmup")  # in [0, 1)
 POSITIVE = ("data.max_length", "teacher.vocab", "batch_size", "tau")
@@ -342,6 +350,8 @@ def _checked(name, value, kind):
     if choices and value not in choices:
         near = difflib.get_close_matches(str(value), choices, 1)
         wanted = f"one of {', '.join(choices)}" + (f"; did you mean {near[0]!r}?" if near else "")
+    elif value == "best" and name.split(".")[-2] in WITHOUT_SCORE:
+        wanted = "last: there is nothing to be scored in this stage"
     elif name in SHARES and not 0 < value <= 1:
         wanted = "a share in (0, 1]"
     elif (name in FRACTIONS or last in FRACTIONS) and not 0 <= value < 1:

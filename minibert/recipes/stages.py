@@ -50,6 +50,8 @@ class Stage:
         What the rate does after that.
     optimizer : {"adamw", "bert"}
     weight_decay : float
+    keep : {"last", "best"}
+        "best" keeps the parameters with the highest score on validation texts.
     """
 
     steps: int
@@ -59,6 +61,7 @@ class Stage:
     schedule: str = "linear"
     optimizer: str = "adamw"
     weight_decay: float = 0.01
+    keep: str = "last"
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,10 @@ class Run:
     resume: bool = False
     save_every: int | None = None
 
-    def train(self, name, model, batches, stage, objective=None):
-        """Train a model in place."""
+    def train(self, name, model, batches, stage, objective=None, validate=None):
+        """Train a model in place; `validate` gives its score, for a stage that keeps the best."""
+        best = stage.keep == "best"
+        checkpoints = Checkpoints(self.out / "checkpoints" / name) if self.resume or best else None
         self.histories[name] = fit(
             self.first_step(model, stage, objective),
             batches,
@@ -96,9 +101,12 @@ class Run:
             out=self.out / "logs" / name,
             description=name,
             progress=self.progress,
-            checkpoints=Checkpoints(self.out / "checkpoints" / name) if self.resume else None,
+            checkpoints=checkpoints,
             save_every=self.save_every,
+            validate=validate if best else None,
         )
+        if best:
+            checkpoints.load_best(model)
         return model
 
     def first_step(self, model, stage, objective=None):
@@ -137,9 +145,10 @@ def pretrain(run, name, config, tokenizer, texts, stage):
     return run.train(name, model, batches, stage)
 
 
-def finetune(run, name, model, examples, stage):
+def finetune(run, name, model, examples, stage, validate=None):
     """Train a classifier on labels, in place."""
-    return run.train(name, model, Epochs(examples, stage.batch_size, run.seed), stage)
+    batches = Epochs(examples, stage.batch_size, run.seed)
+    return run.train(name, model, batches, stage, validate=validate)
 
 
 def classifier_from(model, seed):
@@ -163,10 +172,10 @@ def distill_inside(run, name, student, teacher, texts, stage, spec=None):
     )
 
 
-def distill_predictions(run, name, student, texts, stage, tau=1.0):
+def distill_predictions(run, name, student, texts, stage, tau=1.0, validate=None):
     """The second task stage; the texts' labels are the teacher's logits."""
     batches = Epochs(texts, stage.batch_size, run.seed)
-    return run.train(name, student, batches, stage, PredictionDistillation(tau))
+    return run.train(name, student, batches, stage, PredictionDistillation(tau), validate)
 
 
 def best_of(run, name, make, examples, validation, stages):

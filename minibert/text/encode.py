@@ -72,7 +72,8 @@ def encode_batch(
     if stride is not None:
         samples = [row.sample for row in rows]
         columns["overflow_to_sample_mapping"] = np.array(samples, np.int64) if arrays else samples
-    return BatchEncoding(columns, alignment=alignment, n_truncated=n_cut(lengths, rows))
+    n_truncated = n_cut(lengths, rows) if strategy else 0
+    return BatchEncoding(columns, alignment=alignment, n_truncated=n_truncated)
 
 
 def _columns(ids, rows: list[Row], ends) -> dict[str, list[list[int]]]:

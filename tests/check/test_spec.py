@@ -98,6 +98,35 @@ def test_losses_worked_out_by_hand():
 
 
 @pytest.mark.quick
+def test_heads_worked_out_by_hand():
+    x, keep = np.array([[[2.0, 3]]]), np.array([[[True, False]]])
+    w, b = np.array([[1.0, 9], [5, 9]]), np.array([0.0, 1])
+    logits = spec.tokens_forward(x, keep, 0.5, w, b)
+    assert logits.tolist() == [[[4, 21]]]
+    dx, dw, db = spec.tokens_backward(np.ones((1, 1, 2)), x, keep, 0.5, w)
+    assert (dx.tolist(), dw.tolist(), db.tolist()) == ([[[12, 0]]], [[4, 0], [4, 0]], [1, 1])
+    z, half = np.log([[[1.0, 3], [1.0, 1]]]), math.log(2)
+    assert spec.tokens_loss_forward(z, np.array([[-100, 0]])) == pytest.approx(half)
+    assert_close(spec.tokens_loss_backward(z, np.array([[-100, 0]])), [[[0, 0], [-0.5, 0.5]]])
+    # Starts are log 1, log 1, ends log 3, log 1; an end at 2 was cut off, a start at -1 is at 0.
+    assert spec.span_loss_forward(z, np.array([[0, 0]])) == pytest.approx(
+        (half + math.log(4 / 3)) / 2)
+    assert spec.span_loss_forward(z, np.array([[-1, 2]])) == pytest.approx(half / 2)
+    assert_close(spec.span_loss_backward(z, np.array([[-1, 2]])), [[[-0.25, 0], [0.25, 0]]])
+    assert_close(spec.span_loss_backward(z, np.array([[2, 1]])), [[[0, 0.375], [0, -0.375]]])
+
+
+@pytest.mark.quick
+def test_the_best_span_worked_out_by_hand():
+    """Ends before starts, and places outside the context, do not count."""
+    start, end = np.array([[1.0, 0, 5, 0]]), np.array([[2.0, 5, 0, 1]])
+    context = np.array([[False, True, True, True]])
+    assert spec.best_span(start, end, context, 2, 0.0) == (2, 3, 6, -3, 0)
+    assert spec.best_span(start, end, context, 1, 0.0) == (1, 1, 5, -2, 0)
+    assert spec.best_span(start, end, context, 2, -4.0) == (0, 0, 3, -3, 0)
+
+
+@pytest.mark.quick
 def test_int8_worked_out_by_hand():
     q, scale = spec.quantize_symmetric(np.array([[-2.54, 1.205, 0]], np.float32))
     assert q.tolist() == [[-127, 60, 0]]

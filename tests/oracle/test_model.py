@@ -10,6 +10,7 @@ from model.small import (
     batch,
     cotangents,
     dropout_masks,
+    labels_for,
     random_params,
     uniform,
     widths,
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.oracle
 
 RTOL = {np.float64: 1e-10, np.float32: 1e-5}  # relative norm; DESIGN asks 1e-6 in float64
 WANT = frozenset({"hidden", "scores"})
+WITH_LOSS = ["classification", "mlm", "next_sentence", "tokens", "span"]
 LEVELS = ["numpy"] + ["numba"] * (not F.available("numba")[1])
 
 
@@ -64,6 +66,12 @@ def transcribed(p, config, head, at, ids, segments, keep, masks=None):
     elif head == "mlm":
         x = hidden[-1] if at is None else hidden[-1][torch.tensor(at)]
         outputs.append(T.predict_words(p, config, x))
+    elif head == "next_sentence":
+        outputs.append(T.follows(p, pooled))
+    elif head == "tokens":
+        outputs.append(T.label_tokens(p, config, hidden[-1], masks))
+    elif head == "span":
+        outputs.append(T.find_span(p, hidden[-1]))
     return outputs
 
 
@@ -105,6 +113,9 @@ HEADS = {
     "classification-tinybert": ("classification", {"pooler": "tinybert"}, False),
     "regression-hf": ("classification", {"classes": 1}, False),
     "regression-tinybert": ("classification", {"classes": 1, "pooler": "tinybert"}, False),
+    "next_sentence": ("next_sentence", {}, False),
+    "tokens": ("tokens", {}, False),
+    "span": ("span", {}, False),
     "mlm": ("mlm", {}, False),
     "mlm-at": ("mlm", {}, True),
 }
@@ -126,7 +137,7 @@ def places(config, some):
 @pytest.mark.usefixtures("_level")
 def test_every_gradient_in_float64(head, changes, some, shape, dropped):
     config = shape(**changes)
-    masks = dropout_masks(config) if dropped else None
+    masks = dropout_masks(config, head) if dropped else None
     check_everything(config, head, at=places(config, some), masks=masks)
 
 
@@ -135,7 +146,7 @@ def test_every_gradient_in_float64(head, changes, some, shape, dropped):
 @pytest.mark.usefixtures("_level")
 def test_every_gradient_in_float32(head, changes, some, dropped):
     config = widths(**changes)
-    masks = dropout_masks(config) if dropped else None
+    masks = dropout_masks(config, head) if dropped else None
     check_everything(config, head, at=places(config, some), masks=masks, dtype=np.float32)
 
 
@@ -206,27 +217,21 @@ def test_padding_extremes(keep):
     assert_same_gradients(grads, pulled_back(outputs, arrays(d), p), 1e-10)
 
 
-@pytest.mark.parametrize("head", ["classification", "regression", "mlm"])
+@pytest.mark.parametrize("head", ["classification", "regression", *WITH_LOSS[1:]])
 def test_losses(head):
     """The loss of each head, and the gradients that it sends through the whole model."""
     config = widths(classes=1) if head == "regression" else widths()
-    kind = "mlm" if head == "mlm" else "classification"
+    kind = "classification" if head == "regression" else head
     params = random_params(config, kind)
     inputs = batch(config)
-    rng = np.random.default_rng(8)
-    if head == "regression":
-        labels = rng.standard_normal(2)
-    elif head == "mlm":
-        labels = np.where(inputs[2] & (rng.random((2, 5)) < 0.6), inputs[0], -100)
-    else:
-        labels = rng.integers(0, 3, 2)
+    labels = labels_for(kind, config, inputs[2])
     out, cache = bert_forward(params, config, *inputs, head=kind)
     loss, dlogits = loss_forward(out.logits, labels, config, kind)
     grads = bert_backward(Output(None, dlogits), params, config, cache)
 
     p = leaves(params)
     logits = transcribed(p, config, kind, None, *inputs)[-1]
-    reference = T.squared_error if head == "regression" else T.cross_entropy
+    reference = {"regression": T.squared_error, "span": T.span_error}.get(head, T.cross_entropy)
     expected = reference(logits, torch.tensor(labels))
     assert_close(loss, expected.item(), name="loss", rtol=1e-12)
     names = list(p)
@@ -246,10 +251,14 @@ def hugging_face(config, params, head):
         vocab_size=config.vocab, hidden_size=config.hidden, num_hidden_layers=config.n_layers,
         num_attention_heads=size.heads, intermediate_size=size.ffn,
         max_position_embeddings=config.positions, layer_norm_eps=config.eps,
-        num_labels=config.classes, pad_token_id=config.pad_id, attn_implementation="eager",
+        num_labels=2 if head == "span" else config.classes, pad_token_id=config.pad_id,
+        attn_implementation="eager",
     )
-    kind = {None: "BertModel", "classification": "BertForSequenceClassification",
-            "mlm": "BertForMaskedLM"}[head]
+    kind = {
+        None: "BertModel", "classification": "BertForSequenceClassification",
+        "mlm": "BertForMaskedLM", "next_sentence": "BertForNextSentencePrediction",
+        "tokens": "BertForTokenClassification", "span": "BertForQuestionAnswering",
+    }[head]
     model = getattr(transformers, kind)(shape).double().eval()
     ours = (lambda name: f"bert.{name}") if head is None else (lambda name: name)
     named = {ours(name): p for name, p in model.named_parameters()}
@@ -262,7 +271,7 @@ def hugging_face(config, params, head):
     return model, named
 
 
-@pytest.mark.parametrize("head", [None, "classification", "regression", "mlm"])
+@pytest.mark.parametrize("head", [None, "regression", *WITH_LOSS])
 def test_hugging_face(head):
     config = uniform(classes=1) if head == "regression" else uniform()
     head = "classification" if head == "regression" else head
@@ -279,7 +288,7 @@ def test_hugging_face(head):
     if head is None:
         outputs.append(theirs.pooler_output)
     else:
-        outputs.append(theirs.logits)
+        outputs.append(logits_of(theirs))
     d = cotangents(out)
     if head is not None:  # its classes with a head do not return the pooled vector
         out = out._replace(encoded=out.encoded._replace(pooled=None))
@@ -305,20 +314,60 @@ def test_hugging_face_attention_probabilities_are_softmax_of_our_scores():
         assert_close(p, expected.detach().numpy(), rtol=1e-10)
 
 
-@pytest.mark.parametrize("head", ["classification", "mlm"])
+def logits_of(theirs):
+    """A span's two are apart there."""
+    if "start_logits" in theirs:
+        return torch.stack([theirs.start_logits, theirs.end_logits], -1)
+    return theirs.logits
+
+
+@pytest.mark.parametrize("head", WITH_LOSS)
 def test_hugging_face_loss(head):
+    """The loss, and the gradient that it has at the logits."""
     config = uniform()
     params = random_params(config, head)
     ids, segments, keep = batch(config)
-    labels = np.array([2, 0]) if head == "classification" else np.where(keep, ids, -100)
+    labels = labels_for(head, config, keep)
     out, _ = bert_forward(params, config, ids, segments, keep, head=head)
-    loss, _ = loss_forward(out.logits, labels, config, head)
+    loss, dlogits = loss_forward(out.logits, labels, config, head)
     model, _ = hugging_face(config, params, head)
+    places = torch.tensor(labels)
+    named = {"labels": places}
+    if head == "span":
+        named = {"start_positions": places[:, 0], "end_positions": places[:, 1]}
     theirs = model(
         input_ids=torch.tensor(ids), token_type_ids=torch.tensor(segments),
-        attention_mask=torch.tensor(keep.astype(np.int64)), labels=torch.tensor(labels),
+        attention_mask=torch.tensor(keep.astype(np.int64)), **named,
     )
     assert_close(loss, theirs.loss.item(), name="loss", rtol=1e-12)
+    parts = [theirs.start_logits, theirs.end_logits] if head == "span" else [theirs.logits]
+    expected = [g.numpy() for g in torch.autograd.grad(theirs.loss, parts)]
+    expected = np.stack(expected, -1) if head == "span" else expected[0]
+    assert_close(dlogits, expected, name="dlogits", rtol=1e-10)
+
+
+@pytest.mark.parametrize("head", ["classification", "tokens", "next_sentence", "span"])
+def test_hugging_face_drops_out_at_the_same_sites(head):
+    """In training mode with rate 1, what is dropped out before the last layer leaves its bias."""
+    config = uniform()
+    params = random_params(config, head)
+    ids, segments, keep = batch(config)
+    model, _ = hugging_face(config, params, head)
+    if hasattr(model, "dropout"):
+        model.dropout.p = 1.0
+        model.dropout.train()
+    theirs = logits_of(model(
+        input_ids=torch.tensor(ids), token_type_ids=torch.tensor(segments),
+        attention_mask=torch.tensor(keep.astype(np.int64)),
+    )).detach().numpy()
+    masks = {site: np.ones_like(mask) for site, mask in dropout_masks(config, head).items()}
+    masks[max(masks)][:] = False
+    still = replace(config, attention_dropout=0.0, dropout=1e-300)
+    out, _ = bert_forward(params, still, ids, segments, keep, head=head,
+                          drop=Drop(0.0, masks=masks))
+    assert_close(out.logits, theirs, rtol=1e-10)
+    is_bias = np.ptp(theirs.reshape(-1, theirs.shape[-1]), axis=0).max() == 0
+    assert is_bias == (head in ("classification", "tokens"))
 
 
 # TinyBERT's losses.
@@ -443,18 +492,19 @@ def test_the_reference_sees_what_it_must():
             check_everything(widths(), "classification")
 
 
-def test_transcription_has_one_dropout_site_for_each_of_ours():
+@pytest.mark.parametrize("head", ["classification", "tokens"])
+def test_transcription_has_one_dropout_site_for_each_of_ours(head):
     """Every site's mask matters, to us as to the reference."""
     config = widths()
-    params = random_params(config, "classification")
+    params = random_params(config, head)
     inputs = batch(config)
-    masks = dropout_masks(config)
+    masks = dropout_masks(config, head)
     p = {k: torch.tensor(a) for k, a in params.items()}
 
     def both(masks):
         drop = Drop(config.dropout, masks=masks)
-        ours, _ = bert_forward(params, config, *inputs, head="classification", drop=drop)
-        theirs = transcribed(p, config, "classification", None, *inputs, masks)
+        ours, _ = bert_forward(params, config, *inputs, head=head, drop=drop)
+        theirs = transcribed(p, config, head, None, *inputs, masks)
         return ours.logits, theirs[-1].numpy()
 
     before = both(masks)

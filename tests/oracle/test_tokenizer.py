@@ -1,4 +1,4 @@
-"""The tokenizer against the `tokenizers` library: every code point, generated strings, real texts.
+"""Ids, offsets and words against the `tokenizers` library: every code point, strings, real texts.
 
 The two differ on a few hundred rare code points, for three reasons, listed below in full:
 
@@ -6,21 +6,29 @@ The two differ on a few hundred rare code points, for three reasons, listed belo
   decomposition are those of an old Unicode, about 8.0 of 2015, and do not know later characters;
 - its lower-casing is newer than Python 3.11's;
 - its CJK ranges have U+2B920 where BERT's have U+2B820.
+
+Generated strings are made of all the others.
 """
 
-import itertools
-import json
-import os
 import unicodedata
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from minibert.text import SPECIAL_TOKENS, BertTokenizer, basic_tokenize, train_vocab
+from minibert.text import BertTokenizer, basic_tokenize, train_vocab
+from .library_tokenizer import (
+    commands,
+    differing_texts,
+    library_tokenizer,
+    questions,
+    titles,
+    tokenizers,
+)
 
 pytestmark = pytest.mark.oracle
-tokenizers = pytest.importorskip("tokenizers")
 
 
 def _ranges(text):
@@ -79,31 +87,38 @@ def _library_words(text, lower):
     return [word for word, _ in split(normalizer.normalize_str(text))]
 
 
-@pytest.fixture(scope="module")
-def differing():
-    """The code points that the two treat differently inside a word: {lower: set}."""
-    normalizers = {x: tokenizers.normalizers.BertNormalizer(lowercase=x) for x in (True, False)}
-    split = tokenizers.pre_tokenizers.BertPreTokenizer().pre_tokenize_str
-    found = {True: set(), False: set()}
-    for code in itertools.chain(range(0xD800), range(0xE000, 0x110000)):
-        text = f"x{chr(code)}y"
-        for lower, normalizer in normalizers.items():
-            theirs = [word for word, _ in split(normalizer.normalize_str(text))]
-            if basic_tokenize(text, do_lower_case=lower) != theirs:
-                found[lower].add(code)
+def _groups(words):
+    """The words between one "0" and the next."""
+    groups = [[]]
+    for word in words:
+        groups.append([]) if word == "0" else groups[-1].append(word)
+    return groups
+
+
+@cache
+def _differing(lower):
+    """The code points that the two treat differently inside a word."""
+    codes = [*range(0xD800), *range(0xE000, 0x110000)]
+    found = set()
+    for start in range(0, len(codes), 10_007):
+        some = codes[start : start + 10_007]
+        text = " 0 ".join(f"x{chr(code)}y" for code in some)
+        theirs = _groups(_library_words(text, lower))
+        ours = _groups(basic_tokenize(text, do_lower_case=lower))
+        found |= {code for code, a, b in zip(some, ours, theirs, strict=True) if a != b}
     return found
 
 
-def test_differing_code_points_are_exactly_the_listed_ones(differing):
+def test_differing_code_points_are_exactly_the_listed_ones():
     if unicodedata.unidata_version != "14.0.0":
         pytest.skip(f"the list is for Unicode 14.0, this Python has {unicodedata.unidata_version}")
-    assert differing[False] == CASED
-    assert differing[True] == UNCASED
+    assert _differing(False) == CASED
+    assert _differing(True) == UNCASED
 
 
-def test_no_everyday_character_differs(differing):
+def test_no_everyday_character_differs():
     """Whatever the Unicode version of the Python that runs."""
-    assert not (differing[True] | differing[False]) & EVERYDAY
+    assert not (_differing(True) | _differing(False)) & EVERYDAY
 
 
 def test_each_list_holds_what_its_name_says():
@@ -143,105 +158,67 @@ def _random_texts(pools, rng, n):
         yield "".join(chr(pools[kind][rng.integers(len(pools[kind]))]) for kind in kinds)
 
 
-def _library_tokenizer(tok):
-    vocab = {token: i for i, token in enumerate(tok.tokens)}
-    model = tokenizers.models.WordPiece(
-        vocab, unk_token="[UNK]", max_input_chars_per_word=100, continuing_subword_prefix="##"
-    )
-    library = tokenizers.Tokenizer(model)
-    library.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=tok.rules["do_lower_case"])
-    library.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
-    library.post_processor = tokenizers.processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    library.add_special_tokens(list(SPECIAL_TOKENS))
-    return library
+@pytest.mark.parametrize("lower", [True, False])
+def test_generated_strings_over_all_of_unicode(lower):
+    pools = _pools(_differing(lower))
+    rng = np.random.default_rng(2018)
+    texts = list(_random_texts(pools, rng, 10_000))
+    tok = BertTokenizer(train_vocab(texts, 6_000, do_lower_case=lower), do_lower_case=lower)
+    unseen = ["é" * 99 + "!", "é" * 100, "a" * 101, "", *_random_texts(pools, rng, 2_003)]
+    assert differing_texts(tok, library_tokenizer(tok), texts + unseen) == []
+    rows = tok(texts + unseen, return_tensors=None).input_ids
+    assert sum(row.count(1) for row in rows) < sum(map(len, rows)) / 2  # not all [UNK]
+
+
+def _any_text():
+    """Strings of all of Unicode, with many characters that change their length or their place."""
+    differing = _differing(True) | _differing(False)
+    anything = st.characters(exclude_categories=["Cs"]).filter(lambda c: ord(c) not in differing)
+    lively = st.sampled_from("ab aab.天氣éÅİẞ한ﬁ\u0301\u0323\u200b\u302e\x00\u3000Σ")
+    return st.lists(st.one_of(anything, lively, st.sampled_from(["[MASK]", "[SEP]"]))).map("".join)
 
 
 @pytest.mark.parametrize("lower", [True, False])
-def test_generated_strings_over_all_of_unicode(differing, lower):
-    pools = _pools(differing[lower])
-    rng = np.random.default_rng(2018)
-    texts = list(_random_texts(pools, rng, 20_000))
-    wrong = [t for t in texts if basic_tokenize(t, do_lower_case=lower) != _library_words(t, lower)]
-    assert wrong == []
+@pytest.mark.parametrize("strip", [True, False, None])
+@pytest.mark.parametrize("chinese", [True, False])
+def test_any_string(lower, strip, chinese):
+    rules = {"do_lower_case": lower, "strip_accents": strip, "tokenize_chinese_chars": chinese}
+    texts = ["ab aab b. 天氣 氣天 é e Å A İ i ẞ ß 한 ﬁ Σ σ ab\u0301 aİé\u302e"] * 2
+    tok = BertTokenizer(train_vocab(texts, 90, **rules), **rules)
+    library = library_tokenizer(tok)
 
-    tok = BertTokenizer(train_vocab(texts, 6_000, do_lower_case=lower), do_lower_case=lower)
-    library = _library_tokenizer(tok)
-    unseen = ["é" * 99 + "!", "é" * 100, "a" * 101, "", *_random_texts(pools, rng, 5_000)]
-    rows = tok(texts + unseen, return_tensors=None).input_ids
-    theirs = library.encode_batch(texts + unseen)
-    assert [t for t, a, b in zip(texts + unseen, rows, theirs, strict=True) if a != b.ids] == []
-    assert sum(row.count(1) for row in rows) < sum(map(len, rows)) / 2  # not all [UNK]
+    @settings(deadline=None, max_examples=90)
+    @given(_any_text())
+    def check(text):
+        assert differing_texts(tok, library, [text]) == []
+
+    check()
 
 
 @pytest.mark.parametrize("text", ["a[MASK]b", "[mask] [MASK][SEP] [ MASK ]", "[CLS][UNK]x[PAD]"])
 def test_special_tokens_in_the_text(text):
     tok = BertTokenizer(train_vocab(["mask cls a b x [ ]"], 40, min_count=1))
-    assert tok(text).input_ids[0].tolist() == _library_tokenizer(tok).encode(text).ids
-
-
-@pytest.mark.parametrize("strategy", ["longest_first", "only_first", "only_second"])
-def test_truncation_of_every_pair_of_lengths(strategy):
-    tok = BertTokenizer([*SPECIAL_TOKENS, *map(str, range(10))])
-    library = _library_tokenizer(tok)
-    compared = 0
-    for n, m, length in itertools.product(range(10), range(10), range(3, 14)):
-        if strategy != "longest_first" and (m if strategy == "only_first" else n) > length - 3:
-            continue  # refused by both
-        a, b = " ".join("123456789"[:n]), " ".join("123456789"[:m])
-        library.enable_truncation(length, strategy=strategy)
-        ours = tok([(a, b)], truncation=strategy, max_length=length)
-        try:
-            theirs = library.encode(a, b)
-        except Exception:  # the library refuses to cut a text to nothing; minibert does it
-            assert length - 3 in (n, m)
-            continue
-        assert ours.input_ids[0].tolist() == theirs.ids
-        assert ours.token_type_ids[0].tolist() == theirs.type_ids
-        compared += 1
-    assert compared > 300
-
-
-def test_reads_what_the_library_saves(tmp_path):
-    texts = ["Crème brûlée is a dessert.", "今天天气 is nice"]
-    tok = BertTokenizer(train_vocab(texts, 90, min_count=1))
-    library = _library_tokenizer(tok)
-    library.enable_truncation(4)
-    library.enable_padding(length=300)
-    library.save(str(tmp_path / "tokenizer.json"))
-    read = BertTokenizer.from_pretrained(tmp_path)
-    library.no_truncation()
-    library.no_padding()
-    assert read.tokens == tok.tokens
-    assert [read(t).input_ids[0].tolist() for t in texts] == [library.encode(t).ids for t in texts]
-
-
-def _real_texts():
-    folder = os.environ.get("MINIBERT_TEST_DATA")
-    if not folder:
-        pytest.skip("MINIBERT_TEST_DATA names no folder with the shared data")
-    folder = Path(folder)
-    lines = (folder / "thucnews" / "dev.txt").read_bytes().decode("utf-8").split("\n")
-    titles = [line.rpartition("\t")[0] for line in lines if line]
-    cmrc = json.loads((folder / "cmrc2018" / "cmrc2018_dev.json").read_bytes())
-    paragraphs = [p["context"] for article in cmrc["data"] for p in article["paragraphs"]]
-    commands = []
-    for path in sorted((folder / "snips").glob("*.json")):
-        intents = json.loads(path.read_bytes().decode("utf-8", errors="replace"))
-        for examples in intents.values():
-            commands += ["".join(part["text"] for part in e["data"]) for e in examples]
-    return {"titles": titles, "paragraphs": paragraphs, "commands": commands}
+    assert differing_texts(tok, library_tokenizer(tok), [text]) == []
 
 
 @pytest.mark.parametrize("lower", [True, False])
-def test_real_texts(lower):
-    texts = _real_texts()
-    tok = BertTokenizer(
-        train_vocab(texts["titles"] + texts["commands"], 5_000, do_lower_case=lower),
-        do_lower_case=lower,
-    )
-    library = _library_tokenizer(tok)
-    for kind, some in texts.items():
-        assert len(some) > 500, kind
-        rows = tok(some, return_tensors=None).input_ids
-        theirs = library.encode_batch(some)
-        assert [t for t, a, b in zip(some, rows, theirs, strict=True) if a != b.ids] == []
+def test_real_texts(lower, data_dir):
+    headlines, voice = titles(data_dir), commands(data_dir)
+    contexts = sorted({context for _, context in questions(data_dir)})
+    vocab = train_vocab(headlines + voice, 5_000, do_lower_case=lower)
+    tok = BertTokenizer(vocab, do_lower_case=lower)
+    library = library_tokenizer(tok)
+    for texts in (headlines, voice, contexts):
+        assert len(texts) > 500
+        assert differing_texts(tok, library, texts) == []
+
+
+def test_a_released_vocabulary(fetched, data_dir):
+    folder = fetched("all-minilm-l6-v2")
+    tok = BertTokenizer.from_pretrained(folder)
+    library = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    library.no_truncation()
+    library.no_padding()
+    texts = titles(data_dir)[:2_003] + commands(data_dir)[:2_003]
+    assert differing_texts(tok, library, texts) == []
+    assert differing_texts(tok, library, ["naïve [MASK]s", "unaffable  İSTANBUL", "ﬁn 한국"]) == []

@@ -98,6 +98,22 @@ def classify(p, config, pooled, masks=None):
     return dense(seen, p, "classifier")
 
 
+def follows(p, pooled):
+    """Next sentence: logits (B,2), the first for a text that does follow."""
+    return dense(pooled, p, "cls.seq_relationship")
+
+
+def label_tokens(p, config, x, masks=None):
+    """Logits (B,L,C) of the last states, dropped out at the site after the last layer's."""
+    site = 1 + SITES_PER_LAYER * len(config.layers)
+    return dense(drop(x, masks, site, config.dropout), p, "classifier")
+
+
+def find_span(p, x):
+    """Logits (B,L,2): start and end."""
+    return dense(x, p, "qa_outputs")
+
+
 def predict_words(p, config, x):
     """Logits (..., V); the decoder's weight is the word table."""
     h = gelu(dense(x, p, "cls.predictions.transform.dense"))
@@ -134,6 +150,19 @@ def cross_entropy(logits, labels):
     rows, labels = logits[counted], labels[counted]
     logp = rows - torch.logsumexp(rows, -1, keepdim=True)
     return -logp[torch.arange(len(labels)), labels].mean()
+
+
+def span_error(logits, places):
+    """Mean of the start's and the end's cross-entropy over the places; those cut off do not count.
+
+    Logits (B,L,2), places (B,2).
+    """
+    L = logits.shape[1]
+    sides = []
+    for z, place in zip(logits.unbind(-1), places.unbind(-1), strict=True):
+        place = torch.where(place < L, place.clamp(min=0), -100)
+        sides.append(cross_entropy(z, place))
+    return (sides[0] + sides[1]) / 2
 
 
 def squared_error(logits, values):

@@ -343,6 +343,21 @@ def test_a_teacher_from_nothing(material, tmp_path):
     assert len(rows) == 3
 
 
+def test_the_best_on_validation_texts_is_kept(material, tmp_path):
+    recipe = recipe_of(
+        material, tmp_path / "run", "stages.finetune.keep=best", "stages.finetune.steps=20",
+        "stages.finetune.lr=0.04", "stages.finetune.schedule=constant",
+    )
+    job = steps.open_job(recipe, say=str, progress=False)
+    steps.finetune_teacher(job)
+    history = job.run.histories["finetune"]
+    scores = [row["score"] for row in history if "score" in row]
+    assert len(scores) > 3
+    model = load(job.out / "teacher")
+    assert steps.validator(job)(model) == max(scores)
+    assert max(scores) > scores[-1], "else the last would do, and nothing is tested"
+
+
 def test_a_label_that_was_not_seen(material, tmp_path):
     pairs = labelled_texts()
     write(tmp_path / "dev.tsv", [*pairs[40:43], ("A goal.", "sports")])

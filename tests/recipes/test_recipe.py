@@ -41,6 +41,7 @@ def test_shown_and_read_again(tmp_path):
         ("prune.heads=2", "a share in (0, 1]"),
         ("prune.zeros=1", "a share in [0, 1)"),
         ("data.max_length=0", "above 0"),
+        ("stages.recover.keep=best", "nothing to be scored"),
         ("seed=-1", "at least 0"),
         ("stages.finetune.epochs=nan", "at least 0"),
         ("seed=1.5", "a whole number"),

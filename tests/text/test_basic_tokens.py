@@ -30,11 +30,18 @@ pytestmark = pytest.mark.quick
         ("ΟΔΟΣ", ["οδοσ"]),
         ("$5+x=y~", ["$", "5", "+", "x", "=", "y", "~"]),
         ("5€ 「天」…", ["5€", "「", "天", "」", "…"]),
+        ("a\u0301\u0323b", ["ab"]),
+        ("a\u302e\U0001d165", ["a\U0001d165\u302e"]),  # marks that stay, in their order
         ("\ud800a", ["a"]),  # half of a surrogate pair is no text
     ],
 )
 def test_words(text, words):
     assert basic_tokenize(text) == words
+
+
+def test_endless_marks_on_one_letter_take_no_endless_time():
+    marks = "\u0301\u0323\u302e\U0001d165" * 30_011
+    assert basic_tokenize("a" + marks) == ["a" + "\U0001d165" * 30_011 + "\u302e" * 30_011]
 
 
 def test_cased_keeps_case_and_accents():

@@ -8,12 +8,10 @@ from hypothesis import strategies as st
 from minibert.text import SPECIAL_TOKENS, BertTokenizer, basic_tokenize, train_vocab
 from minibert.text.offsets import words_with_owners
 
-PAIR_OF_JAMO = "ᄒ ##ᅡ ##ᆫ".split()
-
 
 @pytest.fixture(scope="module")
 def tok():
-    words = ["cafe", "ab", "##s", "天", "i", "##\u0307", ".", *PAIR_OF_JAMO]
+    words = ["cafe", "ab", "##s", "天", ".", "\u1112", "##\u1161", "##\u11ab"]
     return BertTokenizer([*SPECIAL_TOKENS, *words])
 
 
@@ -67,8 +65,6 @@ def test_words_that_were_given(tok):
 
 
 def test_words_of_pairs(tok):
-    batch = tok((["ab", "."], ["天"]) for _ in range(0)) if False else None
-    assert batch is None
     apart = tok([["ab", "abs"]], [["天", "x"]], is_split_into_words=True)
     together = tok([(["ab", "abs"], ["天", "x"])], is_split_into_words=True)
     assert np.array_equal(apart.input_ids, together.input_ids)
@@ -134,11 +130,9 @@ def test_the_words_are_those_without_offsets(text, rules):
         assert basic_tokenize(text[owners[0] : owners[-1] + 1], **rules) == [word]
 
 
-def test_all_of_unicode_at_once():
-    text = " ".join(
-        "".join(map(chr, range(start, min(start + 37, 0x110000))))
-        for start in range(0, 0x110000, 37)
-    )
+def test_every_eleventh_code_point():
+    codes = range(0, 0x110000, 11)  # lone surrogates among them
+    text = " ".join("".join(map(chr, codes[n : n + 37])) for n in range(0, len(codes), 37))
     tok = BertTokenizer(train_vocab(["abc def 天地 ghi"], 60, min_count=1))
     traced = tok._pieces.trace(text)
     assert traced.ids == tok._pieces.ids(text)

@@ -207,7 +207,7 @@ def test_truncated_texts_are_counted(tok):
 def test_a_vocabulary_that_does_not_fit_the_embedding(tok):
     check_fits(tok, 13)
     check_fits(tok, 16)
-    with pytest.raises(ValueError, match="13 tokens .* 12 rows"):
+    with pytest.raises(ValueError, match=r"13 tokens .* 12 rows"):
         check_fits(tok, 12)
 
 

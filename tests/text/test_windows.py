@@ -1,5 +1,7 @@
 """Windows over long texts, as they are cut and as they come out of a call."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -23,11 +25,11 @@ def test_windows_cover_everything_and_share_the_stride():
                 assert parts[0][0] == 0
                 assert parts[-1][1] == length
                 assert all(0 <= b - a <= room for a, b in parts)
-                shared = [e - s for (_, e), (s, _) in zip(parts, parts[1:], strict=False)]
+                shared = [e - s for (_, e), (s, _) in pairwise(parts)]
                 assert shared == [stride] * len(shared)
                 assert all(b - a == room for a, b in parts[:-1])
                 # No window is inside the one before it.
-                assert all(b[1] > a[1] for a, b in zip(parts, parts[1:], strict=False))
+                assert all(b[1] > a[1] for a, b in pairwise(parts))
 
 
 def test_windows_of_texts(tok):
@@ -92,7 +94,7 @@ def test_bad_strides(tok):
     with pytest.raises(ValueError, match=r"index 0: stride=4 .* 4 pieces.*stride < 4"):
         tok("a b c d e f", stride=4, **options)
     with pytest.raises(ValueError, match=r"index 1: stride=2 .* 2 pieces"):
-        tok([("a", "b c d"), ("a", "b c d")], stride=2, truncation="only_second", **options)
+        tok([("a", "b c"), ("a", "b c d")], stride=2, truncation="only_second", **options)
     with pytest.raises(ValueError, match=r"no room for a window; .*max_length"):
         tok("a b c d", "e", stride=0, truncation="only_second", **options)
     with pytest.raises(ValueError, match="stride=-1"):

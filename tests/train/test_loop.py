@@ -158,7 +158,11 @@ def test_a_bar_on_a_terminal(monkeypatch):
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("COLUMNS", "200")
-    fit(make(), linear_batches(3), total_steps=5, description="student")
+    fit(
+        make(), linear_batches(3), total_steps=5, description="student", validate=lambda model: 0.5,
+        validate_every=3,
+    )  # fmt: skip
+    assert "student: 3/5: score 0.5000\n" in screen.getvalue()
     last = screen.getvalue().strip().split("\r")[-1]
     assert "student: 100%" in last
     assert "5/5" in last

@@ -106,6 +106,20 @@ def test_without_checkpoints_ctrl_c_acts_at_once():
     assert step.step_count == 5
 
 
+def test_where_ctrl_c_is_ignored_it_stays_so(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        step = interrupted_step(3)
+        fit(
+            step, linear_batches(3), total_steps=9, checkpoints=Checkpoints(tmp_path),
+            progress=False,
+        )  # fmt: skip
+        assert step.step_count == 9
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_another_thread_trains_too(tmp_path):
     """Only the main thread may set handlers of signals."""
     done = []
