@@ -10,7 +10,8 @@ interruption leaves can be told apart:
 import os
 from pathlib import Path
 
-from minibert.interop.tensors import part_of, sync, write_part
+from minibert.interop.disk import part_of, sync_folder, write_part
+from minibert.interop.layout import file_chunks
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -44,9 +45,8 @@ def write_pair(folder, tensors, metadata, config_text):
     if config_path(folder) != config:
         os.replace(config_path(folder), config)  # what an earlier save did not come to
     try:
-        write_part(weights, tensors, metadata)
-        part_of(config).write_bytes(config_text.encode("utf-8"))
-        sync(part_of(config))
+        write_part(weights, file_chunks(tensors, metadata))
+        write_part(config, [config_text.encode("utf-8")])
         os.replace(part_of(weights), weights)
     except BaseException:
         # In this order, since the config's alone would mean that it is the one in force.
@@ -54,4 +54,4 @@ def write_pair(folder, tensors, metadata, config_text):
         part_of(weights).unlink(missing_ok=True)
         raise
     os.replace(part_of(config), config)
-    sync(folder)
+    sync_folder(folder)

@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from minibert.interop.disk import part_of, sync_folder, write_part
 from minibert.interop.foreign import refuse_foreign
+from minibert.interop.layout import TYPES, file_chunks
 
-# safetensors' types that can be read: those that NumPy has, and bfloat16.
-FLOATS = {"F16", "BF16", "F32", "F64"}
-TYPES = FLOATS | {"BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64"}
-PART = ".part"
+BFLOAT16 = "BF16"  # the one type that is read though NumPy does not have it
+FLOATS = {BFLOAT16, *(name for name in TYPES if name.startswith("F"))}
 
 
 class Stored(NamedTuple):
@@ -42,41 +41,12 @@ def write_tensors(path, tensors, metadata):
     OSError
         The file cannot be written; one that was there before stays as it was.
     """
-    temporary = part_of(path)
     try:
-        write_part(path, tensors, metadata)
-        os.replace(temporary, path)
+        write_part(path, file_chunks(tensors, metadata))
+        os.replace(part_of(path), path)
     finally:
-        temporary.unlink(missing_ok=True)
-    sync(Path(path).parent)
-
-
-def write_part(path, tensors, metadata):
-    """Write the file that is to be renamed to `path`, down to the disk."""
-    # safetensors writes the memory as it lies: anything but C order would be corrupted.
-    contiguous = {name: np.ascontiguousarray(a) for name, a in tensors.items()}
-    try:
-        save_file(contiguous, part_of(path), metadata=metadata)
-    except SafetensorError as error:
-        raise OSError(f"cannot write {path}: {error}") from None
-    sync(part_of(path))
-
-
-def part_of(path):
-    """The temporary name of a file that is being written."""
-    path = Path(path)
-    return path.with_name(path.name + PART)
-
-
-def sync(path):
-    """Wait until a file, or a folder's list of files, is on the disk and not just on its way."""
-    if path.is_dir() and os.name != "posix":
-        return  # elsewhere a folder cannot be opened
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        part_of(path).unlink(missing_ok=True)
+    sync_folder(Path(path).parent)
 
 
 def read_tensors(path):
@@ -140,7 +110,7 @@ def read_stored(stored):
         A tensor has a type that NumPy does not have, or the file is larger than the memory.
     """
     for tensor in stored.values():
-        if tensor.kind not in TYPES:
+        if tensor.kind not in {*TYPES, BFLOAT16}:
             raise ValueError(
                 f"{tensor.path}: {tensor.name} is {tensor.kind}, which NumPy does not have; save "
                 "it in float32"
@@ -159,7 +129,7 @@ def read_stored(stored):
 
 def _read(path, stored):
     """The arrays of one file."""
-    bfloat16 = {key: tensor for key, tensor in stored.items() if tensor.kind == "BF16"}
+    bfloat16 = {key: tensor for key, tensor in stored.items() if tensor.kind == BFLOAT16}
     arrays = _read_bfloat16(path, bfloat16) if bfloat16 else {}
     with safe_open(path, framework="numpy") as file:
         others = {key: tensor for key, tensor in stored.items() if key not in bfloat16}

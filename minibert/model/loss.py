@@ -33,9 +33,8 @@ def loss_forward(logits, labels, config, head):
     logits : ndarray
         As `bert_forward` gives them.
     labels : ndarray
-        Of int, of the shape of the logits without their last axis; for regression (C = 1) real
-        numbers (B,); for "span" the first and the last place of each answer, (B,2). Label -100
-        does not count.
+        Of int, of the shape of the logits without their last axis, -100 where nothing counts; for
+        regression (C = 1) real numbers (B,); for "span" (B,2), each answer's first and last place.
     config : BertConfig
     head : {"classification", "mlm", "next_sentence", "tokens", "span"}
 

@@ -37,8 +37,8 @@ def best_span(start_logits, end_logits, context, *, max_answer=30, threshold=0.0
         A row for each window of the document; or (L,) for a single one.
     context : ndarray of bool, as the logits
         Where an answer may start and end: the document's tokens, not the question's, nor
-        special tokens or padding. With BERT's pairs this is
-        ``(token_type_ids == 1) & (input_ids != sep)``.
+        special tokens or padding. A tokenizer's batch of pairs says it, where
+        ``batch.sequence_ids(row)`` is 1.
     max_answer : int
         Most tokens of an answer.
     threshold : float

@@ -45,9 +45,7 @@ def as_labels(labels, head, config, shape):
     if labels.shape != wanted and not (is_regression and labels.shape == (*wanted, 1)):
         raise ValueError(f"labels has shape {labels.shape}; wanted {wanted}")
     if not is_regression and not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(
-            f"labels has dtype {labels.dtype}; classes, words and places are integers"
-        )
+        raise TypeError(f"labels has dtype {labels.dtype}; classes, words and places are integers")
     return labels
 
 

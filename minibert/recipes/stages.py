@@ -7,7 +7,7 @@
     prune         heads, neurons and weights are cut, and the rest recovers
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +93,10 @@ class Run:
     def train(self, name, model, batches, stage, objective=None, validate=None):
         """Train a model in place; `validate` gives its score, for a stage that keeps the best."""
         best = stage.keep == "best"
-        checkpoints = Checkpoints(self.out / "checkpoints" / name) if self.resume or best else None
+        checkpoints = None
+        if self.resume or best:
+            folder = self.out / "checkpoints" / name
+            checkpoints = Checkpoints(folder, settings=asdict(stage))
         self.histories[name] = fit(
             self.first_step(model, stage, objective),
             batches,

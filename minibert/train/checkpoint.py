@@ -70,10 +70,11 @@ class Checkpoints:
             raise FloatingPointError(
                 f"after step {step.step_count} parameter {bad!r} is not finite; it is not saved"
             )
+        score = None if score is None else float(score)
         if score is not None and score > self.best_score:
             # Before the last one: a run that is killed in between validates again.
-            self._write(self.best, step, step.model.params, float(score))
-            self.best_score = float(score)
+            self._write(self.best, step, step.model.params, score)
+            self.best_score = score
         self._write(self.last, step, {**step.model.params, **step.state()}, score)
         self.step_count, self.time = step.step_count, time.monotonic()
 

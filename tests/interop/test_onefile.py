@@ -8,7 +8,7 @@ import pytest
 from model.small import random_params, uniform
 from safetensors.numpy import load_file, save_file
 
-from minibert.interop import read_file, tensors, write_file
+from minibert.interop import disk, read_file, tensors, write_file
 from minibert.ops import QTensor
 from minibert.quant import quantize_params
 
@@ -102,11 +102,10 @@ def test_non_contiguous_arrays(tmp_path):
 def test_a_failing_write_leaves_the_old_file(saved, monkeypatch):
     before = saved.read_bytes()
 
-    def half(arrays, path, metadata):
-        path.write_bytes(b"half")
+    def full(file):
         raise OSError("no space left")
 
-    monkeypatch.setattr(tensors, "save_file", half)
+    monkeypatch.setattr(disk.os, "fsync", full)
     with pytest.raises(OSError, match="no space left"):
         write_file(saved, random_params(uniform()), uniform())
     assert saved.read_bytes() == before

@@ -5,10 +5,10 @@ import pytest
 
 from minibert import kernels as F
 from minibert.check import assert_close, largest_norm
-from minibert.model import bert_backward, bert_forward
+from minibert.model import bert_backward, bert_forward, loss_forward
 from minibert.ops import Drop
 
-from .small import arrays, batch, cotangents, random_params, widths
+from .small import arrays, batch, cotangents, labels_for, random_params, widths
 
 WANT = frozenset({"hidden", "scores"})
 RTOL = {np.float64: 1e-10, np.float32: 2e-5}
@@ -37,6 +37,22 @@ def test_the_fast_kernels_agree_with_the_formulas(head, dtype):
     for name, g in grads.items():
         assert other_grads[name].dtype == dtype, name
         assert_close(other_grads[name], g, name=name, rtol=RTOL[dtype], floor=floor)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("head", ["classification", "mlm", "next_sentence", "tokens", "span"])
+def test_the_losses_agree_at_all_levels(head, dtype):
+    config = widths()
+    inputs = batch(config)
+    labels = labels_for(head, config, inputs[2])
+    params = random_params(config, head, dtype=dtype)
+    logits = bert_forward(params, config, *inputs, head=head)[0].logits
+    expected, dexpected = loss_forward(logits, labels, config, head)
+    with F.use("auto"):
+        loss, dlogits = loss_forward(logits, labels, config, head)
+    assert (loss.dtype, dlogits.dtype) == (dtype, dtype)
+    assert_close(loss, expected, rtol=RTOL[dtype])
+    assert_close(dlogits, dexpected, rtol=RTOL[dtype])
 
 
 USED = {  # by a model with this head, pooler convention and dropout

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minibert.text import BertTokenizer, basic_tokenize, train_vocab
+
 from .library_tokenizer import (
     commands,
     differing_texts,
@@ -95,13 +96,17 @@ def _groups(words):
     return groups
 
 
+# Of planes 4 to 13, without a character in any Unicode, and the private 15 and 16: one in 97.
+CODES = [*range(0xD800), *range(0xE000, 0x40000), *range(0x40000, 0x110000, 97)]
+CODES += [*range(0xE0000, 0xE1000)]
+
+
 @cache
 def _differing(lower):
     """The code points that the two treat differently inside a word."""
-    codes = [*range(0xD800), *range(0xE000, 0x110000)]
     found = set()
-    for start in range(0, len(codes), 10_007):
-        some = codes[start : start + 10_007]
+    for start in range(0, len(CODES), 10_007):
+        some = CODES[start : start + 10_007]
         text = " 0 ".join(f"x{chr(code)}y" for code in some)
         theirs = _groups(_library_words(text, lower))
         ours = _groups(basic_tokenize(text, do_lower_case=lower))
@@ -140,7 +145,7 @@ def test_each_list_holds_what_its_name_says():
 
 def _pools(differing):
     """Code points to draw from, by kind, so that rare kinds come up often."""
-    codes = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000 and c not in differing]
+    codes = [c for c in CODES if c not in differing]
     by_kind = {}
     for code in codes:
         by_kind.setdefault(unicodedata.category(chr(code)), []).append(code)
@@ -158,13 +163,13 @@ def _random_texts(pools, rng, n):
         yield "".join(chr(pools[kind][rng.integers(len(pools[kind]))]) for kind in kinds)
 
 
-@pytest.mark.parametrize("lower", [True, False])
-def test_generated_strings_over_all_of_unicode(lower):
+@pytest.mark.parametrize(("lower", "n"), [(True, 10_000), (False, 3_001)])
+def test_generated_strings_over_all_of_unicode(lower, n):
     pools = _pools(_differing(lower))
     rng = np.random.default_rng(2018)
-    texts = list(_random_texts(pools, rng, 10_000))
+    texts = list(_random_texts(pools, rng, n))
     tok = BertTokenizer(train_vocab(texts, 6_000, do_lower_case=lower), do_lower_case=lower)
-    unseen = ["é" * 99 + "!", "é" * 100, "a" * 101, "", *_random_texts(pools, rng, 2_003)]
+    unseen = ["é" * 99 + "!", "é" * 100, "a" * 101, "", *_random_texts(pools, rng, 1_009)]
     assert differing_texts(tok, library_tokenizer(tok), texts + unseen) == []
     rows = tok(texts + unseen, return_tensors=None).input_ids
     assert sum(row.count(1) for row in rows) < sum(map(len, rows)) / 2  # not all [UNK]
@@ -187,7 +192,7 @@ def test_any_string(lower, strip, chinese):
     tok = BertTokenizer(train_vocab(texts, 90, **rules), **rules)
     library = library_tokenizer(tok)
 
-    @settings(deadline=None, max_examples=90)
+    @settings(deadline=None, max_examples=71)
     @given(_any_text())
     def check(text):
         assert differing_texts(tok, library, [text]) == []
@@ -201,15 +206,15 @@ def test_special_tokens_in_the_text(text):
     assert differing_texts(tok, library_tokenizer(tok), [text]) == []
 
 
-@pytest.mark.parametrize("lower", [True, False])
-def test_real_texts(lower, data_dir):
-    headlines, voice = titles(data_dir), commands(data_dir)
-    contexts = sorted({context for _, context in questions(data_dir)})
-    vocab = train_vocab(headlines + voice, 5_000, do_lower_case=lower)
+@pytest.mark.parametrize(("lower", "every"), [(True, 2), (False, 11)])
+def test_real_texts(lower, every, data_dir):
+    headlines, voice = titles(data_dir)[::every], commands(data_dir)[::every]
+    contexts = sorted({context for _, context in questions(data_dir)})[::every]
+    vocab = train_vocab(headlines[::5] + voice[::5], 3_001, do_lower_case=lower)
     tok = BertTokenizer(vocab, do_lower_case=lower)
     library = library_tokenizer(tok)
     for texts in (headlines, voice, contexts):
-        assert len(texts) > 500
+        assert len(texts) > 70
         assert differing_texts(tok, library, texts) == []
 
 

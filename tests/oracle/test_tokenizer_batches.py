@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from minibert.text import SPECIAL_TOKENS, BertTokenizer, train_vocab
-from .library_tokenizer import commands, library_tokenizer, questions, titles
+
+from .library_tokenizer import commands, library_tokenizer, questions, titles, tokenizers
 
 pytestmark = pytest.mark.oracle
 transformers = pytest.importorskip("transformers")
@@ -20,7 +21,9 @@ EVERYTHING = {
 @pytest.fixture(scope="module")
 def chinese(data_dir):
     """Our tokenizer with a Chinese vocabulary, and transformers' with the same."""
-    tok = BertTokenizer(train_vocab([c for pair in questions(data_dir) for c in pair], 3_001))
+    tok = BertTokenizer(
+        train_vocab([text for pair in questions(data_dir)[::9] for text in pair], 2_003)
+    )
     return tok, fast(tokenizer_object=library_tokenizer(tok))
 
 
@@ -46,7 +49,7 @@ def compare(tok, theirs, *texts, **options):
     ("max_length", "stride", "padding"), [(97, 31, "max_length"), (384, 128, True), (61, 0, False)]
 )
 def test_windows_of_contexts(chinese, data_dir, max_length, stride, padding):
-    first, second = map(list, zip(*questions(data_dir)[:307], strict=True))
+    first, second = map(list, zip(*questions(data_dir)[:211:2], strict=True))
     batch = compare(
         *chinese,
         first,
@@ -57,13 +60,13 @@ def test_windows_of_contexts(chinese, data_dir, max_length, stride, padding):
         return_overflowing_tokens=True,
         padding=padding,
     )
-    assert len(batch.input_ids) > 2 * 307
+    assert len(batch.input_ids) > 106 + 30
     assert batch.n_truncated == 0
 
 
 @pytest.mark.parametrize("strategy", ["only_first", "longest_first"])
 def test_windows_of_single_texts(chinese, data_dir, strategy):
-    contexts = [context for _, context in questions(data_dir)[:200:3]]
+    contexts = [context for _, context in questions(data_dir)[:200:7]]
     compare(
         *chinese,
         contexts,
@@ -77,16 +80,16 @@ def test_windows_of_single_texts(chinese, data_dir, strategy):
 
 @pytest.mark.parametrize("strategy", ["longest_first", "only_second"])
 def test_cut_pairs(chinese, data_dir, strategy):
-    first, second = map(list, zip(*questions(data_dir)[:211], strict=True))
+    first, second = map(list, zip(*questions(data_dir)[:199:2], strict=True))
     batch = compare(*chinese, first, second, truncation=strategy, max_length=101, padding=True)
-    assert batch.n_truncated > 150
+    assert batch.n_truncated > 80
     batch = compare(*chinese, second, first, truncation="only_first", max_length=101, padding=True)
-    assert batch.n_truncated > 150
+    assert batch.n_truncated > 80
 
 
 def test_given_words(chinese, data_dir):
-    texts = [command.split(" ") for command in commands(data_dir)[:301]]
-    texts += [list(title) for title in titles(data_dir)[:301]]
+    texts = [command.split(" ") for command in commands(data_dir)[:151]]
+    texts += [list(title) for title in titles(data_dir)[:151]]
     compare(*chinese, texts, is_split_into_words=True, padding=True)
     compare(*chinese, texts, texts[::-1], is_split_into_words=True, truncation=True, max_length=19)
 
@@ -142,7 +145,7 @@ def test_reads_what_the_library_saves(tmp_path):
 
 @pytest.mark.parametrize("rules", [{}, {"do_lower_case": False}, {"tokenize_chinese_chars": False}])
 def test_transformers_reads_what_is_saved(tmp_path, data_dir, rules):
-    texts = titles(data_dir)[:701] + commands(data_dir)[:701]
+    texts = titles(data_dir)[:307] + commands(data_dir)[:307]
     texts += ["Crème [MASK] brûlée", "a<new>b", ("今天天气", "is nice")]
     vocab = train_vocab([t for t in texts if isinstance(t, str)], 1_500, **rules)
     tok = BertTokenizer([*vocab, "<new>"], **rules, model_max_length=64, added_tokens=["<new>"])
@@ -161,5 +164,11 @@ def test_transformers_reads_what_is_saved(tmp_path, data_dir, rules):
         )
         for name in ours:
             assert np.array_equal(ours[name], batch[name]), name
-        row = tok.encode("Don't go, 北京!")
-        assert tok.decode(row) == theirs.decode(row, clean_up_tokenization_spaces=False)
+
+
+def test_decode():
+    tok = BertTokenizer(train_vocab(["don't go to 北京 !, again and again"], 41, min_count=1))
+    tokens = tok.tokenize("Don't gain go and go... 北京![MASK]")
+    assert "##" in "".join(tokens)
+    library = tokenizers.decoders.WordPiece(cleanup=False)
+    assert tok.convert_tokens_to_string(tokens) == library.decode(tokens)

@@ -5,7 +5,7 @@ import pytest
 
 from minibert.config import BertConfig
 from minibert.pretrained import BertForSequenceClassification
-from minibert.recipes.examples import Epochs, Examples, MaskedEpochs, encode, predict_logits
+from minibert.recipes.examples import Epochs, Examples, MaskedEpochs, encode, join, predict_logits
 from minibert.text import BertTokenizer, train_vocab
 
 TEXTS = [
@@ -145,6 +145,50 @@ def test_predictions_are_in_input_order(model, examples, batch_size):
     assert len(np.unique(expected.round(3), axis=0)) == len(TEXTS), "texts can be told apart"
 
 
-def test_examples_is_a_plain_pair(examples):
-    assert Examples([[2, 3]]) == ([[2, 3]], None)
+def test_lengths(examples):
     assert examples.lengths == [len(row) for row in examples.ids]
+    assert examples.with_labels([3] * 12).labels.tolist() == [3] * 12
+
+
+@pytest.mark.parametrize("kind", [Epochs, MaskedEpochs])
+@pytest.mark.parametrize("n", [0, 1, 3, 4, 7])
+def test_skipping_to_a_batch_of_the_run(examples, tokenizer, kind, n):
+    """What follows is what would have followed, in this epoch and the next: three a pass here."""
+    more = [tokenizer] if kind is MaskedEpochs else []
+    straight = kind(examples, 4, 5, *more)
+    expected = [batch for _ in range(4) for batch in snapshot(straight)]
+    assert len(straight) == 3
+    skipped = kind(examples, 4, 5, *more)
+    skipped.skip(n)
+    found = [batch for _ in range(4) for batch in snapshot(skipped)]
+    assert_equal(found[: 12 - n], expected[n:])
+
+
+def test_cut_texts_are_counted(tokenizer):
+    assert encode(tokenizer, TEXTS).n_cut == 2
+    assert encode(tokenizer, TEXTS, max_length=4).n_cut > 2
+    assert max(encode(tokenizer, TEXTS, max_length=4).lengths) == 4
+
+
+def test_pairs(tokenizer, model):
+    """Segments go along into batches and to the model."""
+    pairs = list(zip(TEXTS, reversed(TEXTS), strict=True))
+    examples = encode(tokenizer, pairs, LABELS)
+    whole = tokenizer(pairs, truncation=True)
+    for batch in Epochs(examples, 5, 0):
+        assert batch["token_type_ids"].any()
+    expected = model(**whole).logits
+    found = predict_logits(model, examples, 5)
+    assert np.allclose(found, expected, rtol=1e-4, atol=1e-6)
+    without = predict_logits(model, examples._replace(segments=None), 5)
+    assert not np.allclose(without, expected, rtol=1e-3, atol=1e-5), "segments matter"
+
+
+def test_joined_texts(tokenizer):
+    singles, pairs = encode(tokenizer, TEXTS), encode(tokenizer, [("rain", "sun")])
+    both = join(singles, pairs)
+    assert both.ids == singles.ids + pairs.ids
+    assert both.labels is None
+    assert both.segments == [[0] * n for n in singles.lengths] + pairs.segments
+    assert join(singles, singles).segments is None
+    assert both.n_cut == singles.n_cut

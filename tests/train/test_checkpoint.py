@@ -66,7 +66,7 @@ def test_arrays_that_are_not_in_c_order_are_kept(tmp_path):
 
 def test_the_best_score_is_kept_and_remembered(tmp_path):
     step, checkpoints, kept = trained(), Checkpoints(tmp_path), {}
-    for score in (-0.5, 0.25, 0.125, math.nan):
+    for score in (-0.5, np.float32(0.25), 0.125, math.nan):
         step.model.params["w.bias"][:] = score if score == score else 7.0
         checkpoints.save(step, score=score)
     assert checkpoints.best_score == 0.25

@@ -87,6 +87,28 @@ def test_a_resumed_run_continues_the_file(tmp_path):
     assert timeless[0] == timeless[1]
 
 
+def test_a_line_that_was_cut_short_is_dropped(tmp_path):
+    """A full disk may do so; the rest of a number is a number, too."""
+    step, batches = make(), linear_batches(3)
+    fit(step, batches, total_steps=4, out=tmp_path, progress=False)
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(path.read_bytes()[:-4])
+    history = fit(step, batches, total_steps=6, out=tmp_path, progress=False)
+    assert [row["step"] for row in history] == [1, 2, 3, 5, 6]
+    assert [row[0] for row in read(tmp_path)] == ["step", "1", "2", "3", "5", "6"]
+
+
+def test_another_metrics_file_is_refused(tmp_path):
+    step, batches = make(), linear_batches(3)
+    step(**batches[0])
+    (tmp_path / "metrics.csv").write_text("epoch,loss\n1,2\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"metrics\.csv: its first column is not 'step'"):
+        fit(step, batches, total_steps=3, out=tmp_path, progress=False)
+    (tmp_path / "metrics.csv").write_text("step,loss\n1,2\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"its columns are \['step', 'loss'\], this run's are"):
+        fit(step, batches, total_steps=3, out=tmp_path, progress=False)
+
+
 def test_a_fresh_run_replaces_the_file(tmp_path):
     for total in (5, 2):
         fit(make(), linear_batches(3), total_steps=total, out=tmp_path, progress=False)

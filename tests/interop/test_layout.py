@@ -1,0 +1,72 @@
+"""The bytes that are written, read by the safetensors library."""
+
+import os
+import stat
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+from minibert.interop.layout import TYPES, file_chunks
+from minibert.interop.tensors import read_tensors, write_tensors
+
+
+def file_bytes(arrays, metadata):
+    return b"".join(map(bytes, file_chunks(arrays, metadata)))
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("kind", TYPES)
+def test_every_type(kind):
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 2, (3, 5)).astype(TYPES[kind])
+    found = load(file_bytes({"a": values, "é\n": values[:, ::2].T}, {}))
+    for name, expected in (("a", values), ("é\n", values[:, ::2].T)):
+        assert found[name].dtype == expected.dtype
+        np.testing.assert_array_equal(found[name], expected)
+
+
+def test_the_librarys_bytes():
+    """Arrays in its order, so that one model is one file whoever writes it."""
+    rng = np.random.default_rng(0)
+    kinds = [np.float32, np.int8, np.float64, np.uint8, np.float32, np.int64]
+    arrays = {f"x{i}": rng.integers(0, 100, (i, 7)).astype(k) for i, k in enumerate(kinds)}
+    ours, theirs = file_bytes(arrays, {"format": "pt"}), save(arrays, {"format": "pt"})
+    assert ours == theirs
+
+
+def test_odd_shapes(tmp_path):
+    arrays = {"scalar": np.float32(3.0), "none": np.zeros((0, 3), np.int8),
+              "big": np.arange(5, dtype=">i4"), "row": np.broadcast_to(np.float64(2), (2, 3))}
+    arrays = {name: np.asarray(a) for name, a in arrays.items()}
+    write_tensors(tmp_path / "x", arrays, {"a": "天 \u2028"})
+    found, metadata = read_tensors(tmp_path / "x")
+    assert metadata == {"a": "天 \u2028"}
+    for name, a in arrays.items():
+        assert found[name].shape == a.shape
+        np.testing.assert_array_equal(found[name], a)
+
+
+def test_no_tensors(tmp_path):
+    write_tensors(tmp_path / "x", {}, {})
+    assert read_tensors(tmp_path / "x") == ({}, {})
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+def test_others_may_read_it(tmp_path):
+    """As much as of any other file: a temporary file's permissions would keep them out."""
+    write_tensors(tmp_path / "x", {}, {})
+    (tmp_path / "y").write_bytes(b"")
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == stat.S_IMODE(
+        (tmp_path / "y").stat().st_mode
+    )
+
+
+def test_what_the_format_does_not_know(tmp_path):
+    with pytest.raises(TypeError, match="x is complex128; safetensors knows bool, uint8"):
+        write_tensors(tmp_path / "x", {"x": np.zeros(3, complex)}, {})
+    with pytest.raises(TypeError, match="metadata is {'a': 3}; wanted texts"):
+        write_tensors(tmp_path / "x", {}, {"a": 3})
+    with pytest.raises(UnicodeEncodeError):
+        write_tensors(tmp_path / "x", {}, {"a": "\ud800"})
+    assert not list(tmp_path.iterdir())
