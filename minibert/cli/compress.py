@@ -22,7 +22,7 @@ models. Ctrl-C stops it; the same command goes on where it was. The single steps
 too: pretrain, finetune, distill, prune, quantize, evaluate.
 """
 
-from minibert.cli.recipes import add_recipe_arguments, open_run, say
+from minibert.cli.recipes import add_dense, add_recipe_arguments, open_run, say
 
 
 def add_arguments(parser):
@@ -31,12 +31,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--show", action="store_true", help="print the recipe with all its fields, and stop"
     )
-    parser.add_argument(
-        "--dense",
-        action="store_true",
-        help="also write RUN/student-dense: the pruned student with zeros for what was removed, "
-        "which transformers reads",
-    )
+    add_dense(parser)
     parser.add_argument(
         "--plan", action="store_true", help="print what would be done, and how long, and stop"
     )
@@ -46,7 +41,7 @@ def run(args):
     """Run the recipe."""
     from minibert.recipes import compress as steps
     from minibert.recipes.plan import format_plan, plan
-    from minibert.recipes.recipe import format_recipe, read_recipe
+    from minibert.recipes.recipe_file import format_recipe, read_recipe
     from minibert.recipes.results import report
 
     if args.show:

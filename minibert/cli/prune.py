@@ -6,16 +6,20 @@ A step that is done is not run again, and one that was interrupted goes on from 
     minibert prune recipe.toml
 """
 
-from minibert.cli.recipes import add_recipe_arguments, open_run
+from minibert.cli.recipes import add_dense, add_recipe_arguments, open_run
 
 
 def add_arguments(parser):
     """The arguments of `minibert prune`."""
     add_recipe_arguments(parser)
+    add_dense(parser)
 
 
 def run(args):
     """Run the step."""
-    from minibert.recipes.compress import prune
+    from minibert.recipes.compress import prune, write_dense
 
-    prune(open_run(args))
+    job = open_run(args)
+    prune(job)
+    if args.dense:
+        write_dense(job)

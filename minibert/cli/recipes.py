@@ -19,10 +19,20 @@ def add_recipe_arguments(parser):
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
 
 
+def add_dense(parser):
+    """--dense."""
+    parser.add_argument(
+        "--dense",
+        action="store_true",
+        help="also write RUN/student-dense: the pruned student with zeros for what was removed, "
+        "which transformers reads",
+    )
+
+
 def open_run(args):
     """The run that the arguments name, ready for its next step."""
-    from minibert.recipes.compress import open_job
-    from minibert.recipes.recipe import read_recipe
+    from minibert.recipes.job import open_job
+    from minibert.recipes.recipe_file import read_recipe
 
     if args.recipe is None and not args.settings:
         raise ValueError("give a recipe, or --set data.train=FILE --set teacher.model=FOLDER")

@@ -17,7 +17,7 @@ def read_config(path, values, found):
     values : object
         What the JSON is.
     found : collection
-        The model's tensors; a layer has more than one, which bounds how many layers are believed.
+        The model's tensors; a layer has 16, which bounds how many layers are believed.
 
     Raises
     ------
@@ -29,9 +29,11 @@ def read_config(path, values, found):
     kind = values.get("model_type", "bert")
     if kind != "bert":
         raise ValueError(f"{path} is the config of a {kind!r}; only 'bert' is read")
-    n_layers = values.get("num_hidden_layers")
-    if isinstance(n_layers, int) and n_layers > len(found):
-        raise ValueError(f"{path}: num_hidden_layers is {n_layers}, with {len(found)} tensors")
+    n_layers, sizes = values.get("num_hidden_layers"), values.get("layer_sizes")
+    for key, n in (("num_hidden_layers", n_layers), ("layer_sizes", sizes)):
+        n = len(n) if isinstance(n, list) else n
+        if isinstance(n, int) and 4 * n > len(found):  # a few may be missing, and are listed then
+            raise ValueError(f"{path}: {key} makes {n} layers, with {len(found)} tensors")
     try:
         config = BertConfig.from_dict(values)
         if not 0.0 < config.init_std < float("inf"):

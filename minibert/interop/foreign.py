@@ -5,7 +5,8 @@ PyTorch's are pickles, which run whatever they hold when they are opened; nothin
 
 from pathlib import Path
 
-SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack", ".onnx", ".index")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+SUFFIXES = (*PICKLES, ".h5", ".msgpack", ".onnx", ".index")  # TensorFlow 1: NAME.ckpt.index
 POINTER = b"version https://git-lfs"
 
 
@@ -61,7 +62,7 @@ def _way(path, architecture="AutoModel"):
     if path.suffix == ".onnx":
         return "ONNX holds a graph of operations; take the checkpoint that it was made from"
     folder = Path(path).parent
-    if path.suffix in (".bin", ".pt", ".pth", ".pkl"):
+    if path.suffix in PICKLES:
         return (
             "PyTorch's format can run programs when it is opened. Where you trust it and have "
             f"torch, convert it: {program(folder, architecture)}"

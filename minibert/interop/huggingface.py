@@ -6,6 +6,7 @@ needs.
 
 import math
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,9 @@ def read_directory(folder, head=None):
         The files hold tensors that no BERT has; they are left out.
     """
     values, path, found, metadata = _read_headers(folder)
-    config = read_config(config_path(folder), _with_classes(values, found), found)
+    config = read_config(config_path(folder), values, found)
+    if not values.get("id2label"):
+        config = _with_classes(config, found.get("classifier.weight"))
     wanted, body = parameter_shapes(config, head), parameter_shapes(config)
     quantized = quantized_among(path, found, wanted)
     optional = [name for name in wanted if name not in body or name.startswith(POOLER)]
@@ -117,12 +120,10 @@ def _architectures(values):
     return [n for n in names if isinstance(n, str)] if isinstance(names, list) else []
 
 
-def _with_classes(values, found):
-    """The config with as many labels as the classifier has rows, if it names none."""
-    classifier = found.get("classifier.weight")
-    if isinstance(values, dict) and not values.get("id2label") and classifier and classifier.shape:
-        return values | {"id2label": {str(i): f"LABEL_{i}" for i in range(classifier.shape[0])}}
-    return values
+def _with_classes(config, classifier):
+    """The config with as many classes as a classifier has rows."""
+    rows = classifier.shape[0] if classifier and classifier.shape else 0
+    return replace(config, classes=rows) if rows else config
 
 
 def _check_size(path, wanted, new):

@@ -45,15 +45,15 @@ def file_chunks(arrays, metadata):
     >>> header[8:], bytes(data)
     (b'{"x":{"dtype":"I8","shape":[3],"data_offsets":[0,3]}}   ', b'\x01\x01\x01')
     """
-    # The widest types first, as the library does: then each begins where its type may.
+    # The widest types first: then each array begins at a multiple of its type's size.
     names = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
     header, end = {"__metadata__": metadata} if metadata else {}, 0
     for name in names:
         a = arrays[name]
-        if a.dtype not in _NAMES:
+        kind = _NAMES.get(a.dtype.newbyteorder("="))
+        if kind is None:
             raise TypeError(f"{name} is {a.dtype}; safetensors knows {', '.join(map(str, _NAMES))}")
-        place = [end, end + a.nbytes]
-        header[name] = {"dtype": _NAMES[a.dtype], "shape": a.shape, "data_offsets": place}
+        header[name] = {"dtype": kind, "shape": a.shape, "data_offsets": [end, end + a.nbytes]}
         end += a.nbytes
     if not all(isinstance(text, str) for pair in metadata.items() for text in pair):
         raise TypeError(f"metadata is {metadata!r:.80}; wanted texts, in a dict")

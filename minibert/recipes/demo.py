@@ -24,6 +24,7 @@ from minibert.eval.bag_of_words import BagOfWords
 from minibert.pretrained import BertForSequenceClassification
 from minibert.recipes.figures import draw
 from minibert.recipes.material import encode_material, shuffled
+from minibert.recipes.models import save_quietly
 from minibert.recipes.report import (
     bag_of_words_costs,
     format_table,
@@ -239,7 +240,7 @@ def save_model(out, name, model):
     if model.is_quantized:
         model.save(out / f"{name}.safetensors")
         return out / f"{name}.safetensors"
-    model.save_pretrained(out / name)
+    save_quietly(model, out / name)
     return out / name
 
 

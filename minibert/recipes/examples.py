@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from minibert.data import (
     in_input_order,
@@ -118,11 +119,12 @@ class MaskedEpochs(Epochs):
                 yield batch
 
 
-def predict_logits(model, examples, batch_size=32):
-    """The model's logits for every text, in the order of the texts, (texts, C)."""
+def predict_logits(model, examples, batch_size=32, *, show=None):
+    """The model's logits for every text, in the order of the texts, (texts, C).
+
+    `show` is what a progress bar is called, on terminals; without it there is none.
+    """
     plan = sorted_plan(examples.lengths, batch_size)
-    logits = [
-        model(batch["input_ids"], batch["attention_mask"], batch["token_type_ids"]).logits
-        for batch in iterate_batches(plan, examples.ids, segments=examples.segments)
-    ]
-    return in_input_order(logits, plan)
+    batches = iterate_batches(plan, examples.ids, segments=examples.segments)
+    bar = tqdm(batches, show, len(plan), disable=None if show else True, unit="batch")
+    return in_input_order([model(**batch).logits for batch in bar], plan)

@@ -1,5 +1,6 @@
 """The models that a recipe begins with: the teacher as it is found, the student untrained."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -145,6 +146,13 @@ def copy_layers(student, teacher, layer_map):
                 f"is {p.shape} in the student, {source} {found.shape} in the teacher"
             )
         p[...] = np.asarray(found, p.dtype)
+
+
+def save_quietly(model, folder):
+    """Save without the warning about what only minibert reads, which a recipe says itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save_pretrained(folder)
 
 
 def with_dropout(config, wanted):

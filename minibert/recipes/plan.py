@@ -4,17 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minibert.recipes.compress import (
-    all_texts,
-    encode_inputs,
-    in_updates,
-    is_on,
-    layer_map_of,
-    loss_spec,
-    pretrained_teacher,
-    prunes,
-)
+from minibert.recipes.compress import layer_map_of, loss_spec, pretrained_teacher
 from minibert.recipes.examples import Epochs
+from minibert.recipes.job import all_texts, encode_inputs, in_updates, is_on, prunes
 from minibert.recipes.models import classifier_for, new_student
 from minibert.recipes.objectives import PredictionDistillation, TransformerDistillation
 from minibert.train import estimate_seconds, minutes

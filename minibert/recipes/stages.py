@@ -262,9 +262,9 @@ def measure_importance(model, examples, batch_size, n_batches=16):
     return importance
 
 
-def with_logits(texts, teacher, batch_size=64):
-    """The texts with the teacher's logits as labels."""
-    return texts.with_labels(predict_logits(teacher, texts, batch_size))
+def with_logits(texts, teacher, batch_size=64, *, show=None):
+    """The texts with the teacher's logits as labels; `show` as in `predict_logits`."""
+    return texts.with_labels(predict_logits(teacher, texts, batch_size, show=show))
 
 
 def score(model, examples):

@@ -233,6 +233,21 @@ def test_long_lists_are_cut(saved):
         read_directory(saved)
 
 
+def test_more_layers_than_tensors_are_not_believed(saved):
+    change_config(saved, layer_sizes=[[1, 1, 1]] * 10**5)
+    with pytest.raises(ValueError, match="layer_sizes makes 100000 layers, with 41 tensors"):
+        read_directory(saved)
+
+
+def test_a_classifier_without_numbers(saved):
+    """Its shape says many classes, and costs nothing."""
+    change_config(saved, id2label=None)
+    change_tensors(saved, lambda t: t | {"classifier.weight": np.zeros((10**12, 0), np.float32)})
+    match = r"classifier\.weight is \(1000000000000, 0\), wanted"
+    with little_memory(), pytest.raises(ValueError, match=match):
+        read_directory(saved, "classification")
+
+
 def test_what_is_no_floating_point_is_refused(saved):
     change_tensors(saved, lambda t: t | {"classifier.bias": np.zeros(3, np.int64)})
     with pytest.raises(ValueError, match=r"classifier\.bias is I64, wanted floating-point"):

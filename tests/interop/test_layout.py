@@ -5,10 +5,12 @@ import stat
 
 import numpy as np
 import pytest
-from safetensors.numpy import load, save
+from safetensors.numpy import load
 
 from minibert.interop.layout import TYPES, file_chunks
 from minibert.interop.tensors import read_tensors, write_tensors
+
+from .files import split
 
 
 def file_bytes(arrays, metadata):
@@ -26,13 +28,14 @@ def test_every_type(kind):
         np.testing.assert_array_equal(found[name], expected)
 
 
-def test_the_librarys_bytes():
-    """Arrays in its order, so that one model is one file whoever writes it."""
-    rng = np.random.default_rng(0)
-    kinds = [np.float32, np.int8, np.float64, np.uint8, np.float32, np.int64]
-    arrays = {f"x{i}": rng.integers(0, 100, (i, 7)).astype(k) for i, k in enumerate(kinds)}
-    ours, theirs = file_bytes(arrays, {"format": "pt"}), save(arrays, {"format": "pt"})
-    assert ours == theirs
+def test_arrays_are_aligned():
+    """Each at a multiple of its type's size, the header included: other readers map them."""
+    kinds = [np.int8, np.float64, np.uint8, np.float32, np.float16]
+    arrays = {f"x{i}": np.zeros(3, kind) for i, kind in enumerate(kinds)}
+    header, data = split(file_bytes(arrays, {"format": "pt"}))
+    start = len(file_bytes(arrays, {"format": "pt"})) - len(data)
+    for name, a in arrays.items():
+        assert (start + header[name]["data_offsets"][0]) % a.itemsize == 0
 
 
 def test_odd_shapes(tmp_path):
@@ -63,9 +66,9 @@ def test_others_may_read_it(tmp_path):
 
 
 def test_what_the_format_does_not_know(tmp_path):
-    with pytest.raises(TypeError, match="x is complex128; safetensors knows bool, uint8"):
+    with pytest.raises(TypeError, match=r"x is complex128; safetensors knows bool, uint8"):
         write_tensors(tmp_path / "x", {"x": np.zeros(3, complex)}, {})
-    with pytest.raises(TypeError, match="metadata is {'a': 3}; wanted texts"):
+    with pytest.raises(TypeError, match=r"metadata is \{'a': 3\}; wanted texts"):
         write_tensors(tmp_path / "x", {}, {"a": 3})
     with pytest.raises(UnicodeEncodeError):
         write_tensors(tmp_path / "x", {}, {"a": "\ud800"})

@@ -26,8 +26,6 @@ from minibert.quant import quantize_params
 
 from .files import assert_same, change_config
 
-resource = pytest.importorskip("resource", reason="limits on files are POSIX's")
-
 ignore_int8 = pytest.mark.filterwarnings("ignore:.*only minibert reads")
 
 
@@ -69,6 +67,7 @@ def test_what_does_not_fit_is_not_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:.*knows no pooler")
 def test_what_transformers_cannot_read_is_said(tmp_path):
     config = widths(pooler="tinybert")
     params = random_params(config, "classification")
@@ -166,6 +165,7 @@ def test_a_failing_write_leaves_the_old_files(saved, monkeypatch):
 @pytest.mark.parametrize("at", [0, 1000, 30_000])
 def test_a_full_disk_leaves_the_old_files(saved, at):
     """As far as a limit on the size of files is a disk: the kernel refuses to write on."""
+    resource = pytest.importorskip("resource", reason="limits on files are POSIX's")
     before = contents(saved)
     config = uniform(vocab=2003)
     params = random_params(config)

@@ -7,7 +7,10 @@ The two differ on a few hundred rare code points, for three reasons, listed belo
 - its lower-casing is newer than Python 3.11's;
 - its CJK ranges have U+2B920 where BERT's have U+2B820.
 
-Generated strings are made of all the others.
+Generated strings are made of all the others, less 38 KEPT_MARKS: characters with a combining
+class that are no accents, as Hangul tone marks, stems of musical notes, some Indic viramas. Where
+sorting moves such a mark past an accent the library gives it the accent's place in the text,
+minibert its own. The ids are equal, but for four that are younger than the library's Unicode.
 """
 
 import unicodedata
@@ -63,6 +66,11 @@ NOT_DECOMPOSED = _ranges("11938")
 LOWER_CASE_NEWER = _ranges("1C89 A7CB-A7CC A7CE A7D2 A7D4 A7DA A7DC 10D50-10D65 16EA0-16EB8")
 NOT_TAKEN_AS_CJK = _ranges("2B820-2B91F")
 
+KEPT_MARKS = _ranges(
+    "1715 1734 1B44 1BAA 1BF2-1BF3 302E-302F A953 A9C0 111C0 11235 1134D 116B6 1193D "
+    "16FF0-16FF1 1D15E-1D166 1D16D-1D172 1D1BB-1D1C0"
+)
+
 CASED = (
     NOT_SPLIT_AS_PUNCTUATION
     | SPLIT_THOUGH_NO_LONGER_PUNCTUATION
@@ -96,9 +104,15 @@ def _groups(words):
     return groups
 
 
-# Of planes 4 to 13, without a character in any Unicode, and the private 15 and 16: one in 97.
-CODES = [*range(0xD800), *range(0xE000, 0x40000), *range(0x40000, 0x110000, 97)]
-CODES += [*range(0xE0000, 0xE1000)]
+# All code points, but of the long ranges in which all are alike only one in 97: unassigned in every
+# Unicode version, private, or ideographs (their edges are left whole).
+LONG_RANGES = ((0x3500, 0x4D00), (0x4F00, 0x9F00), (0xAC10, 0xD700), (0xE100, 0xF800))
+LONG_RANGES += ((0x18E00, 0x1AF00), (0x20100, 0x2A600), (0x2AA00, 0x2B600), (0x2BA00, 0x2CD00))
+LONG_RANGES += ((0x2D000, 0x2F700), (0x2FB00, 0xE0000), (0xE1000, 0x10FF00))
+CODES = set(range(0x110000)) - set(range(0xD800, 0xE000))
+for first, last in LONG_RANGES:
+    CODES -= set(range(first, last)) - set(range(first, last, 97))
+CODES = sorted(CODES)
 
 
 @cache
@@ -145,7 +159,7 @@ def test_each_list_holds_what_its_name_says():
 
 def _pools(differing):
     """Code points to draw from, by kind, so that rare kinds come up often."""
-    codes = [c for c in CODES if c not in differing]
+    codes = [c for c in CODES if c not in differing | KEPT_MARKS]
     by_kind = {}
     for code in codes:
         by_kind.setdefault(unicodedata.category(chr(code)), []).append(code)
@@ -163,7 +177,7 @@ def _random_texts(pools, rng, n):
         yield "".join(chr(pools[kind][rng.integers(len(pools[kind]))]) for kind in kinds)
 
 
-@pytest.mark.parametrize(("lower", "n"), [(True, 10_000), (False, 3_001)])
+@pytest.mark.parametrize(("lower", "n"), [(True, 10_000), (False, 1_009)])
 def test_generated_strings_over_all_of_unicode(lower, n):
     pools = _pools(_differing(lower))
     rng = np.random.default_rng(2018)
@@ -177,9 +191,9 @@ def test_generated_strings_over_all_of_unicode(lower, n):
 
 def _any_text():
     """Strings of all of Unicode, with many characters that change their length or their place."""
-    differing = _differing(True) | _differing(False)
-    anything = st.characters(exclude_categories=["Cs"]).filter(lambda c: ord(c) not in differing)
-    lively = st.sampled_from("ab aab.天氣éÅİẞ한ﬁ\u0301\u0323\u200b\u302e\x00\u3000Σ")
+    left_out = _differing(True) | _differing(False) | KEPT_MARKS
+    anything = st.characters(exclude_categories=["Cs"]).filter(lambda c: ord(c) not in left_out)
+    lively = st.sampled_from("ab aab.天氣éÅİẞ한ﬁ\u0301\u0323\u200b\x00\u3000Σ")
     return st.lists(st.one_of(anything, lively, st.sampled_from(["[MASK]", "[SEP]"]))).map("".join)
 
 
@@ -188,7 +202,7 @@ def _any_text():
 @pytest.mark.parametrize("chinese", [True, False])
 def test_any_string(lower, strip, chinese):
     rules = {"do_lower_case": lower, "strip_accents": strip, "tokenize_chinese_chars": chinese}
-    texts = ["ab aab b. 天氣 氣天 é e Å A İ i ẞ ß 한 ﬁ Σ σ ab\u0301 aİé\u302e"] * 2
+    texts = ["ab aab b. 天氣 氣天 é e Å A İ i ẞ ß 한 ﬁ Σ σ ab\u0301 aİé"] * 2
     tok = BertTokenizer(train_vocab(texts, 90, **rules), **rules)
     library = library_tokenizer(tok)
 
@@ -200,13 +214,34 @@ def test_any_string(lower, strip, chinese):
     check()
 
 
+def test_marks_that_stay():
+    rng = np.random.default_rng(7)
+    young = _ranges("1715 1193D 16FF0-16FF1")
+    pool = np.array([0x61, 0xE9, 0x301, 0x316, *sorted(KEPT_MARKS - young - UNCASED)])
+    texts = ["".join(map(chr, rng.choice(pool, 7))) for _ in range(503)]
+    tok = BertTokenizer(train_vocab(texts, 499))
+    theirs = library_tokenizer(tok).encode_batch(texts)
+    assert tok(texts, return_tensors=None).input_ids == [e.ids for e in theirs]
+
+
+def test_the_kept_marks_are_what_is_said_of_them():
+    if unicodedata.unidata_version != "14.0.0":
+        pytest.skip(f"the list is for Unicode 14.0, this Python has {unicodedata.unidata_version}")
+    kept = set()
+    for code in CODES:
+        marks = [c for c in unicodedata.normalize("NFD", chr(code)) if unicodedata.combining(c)]
+        if any(unicodedata.category(c) == "Mc" for c in marks):
+            kept.add(code)
+    assert kept == KEPT_MARKS
+
+
 @pytest.mark.parametrize("text", ["a[MASK]b", "[mask] [MASK][SEP] [ MASK ]", "[CLS][UNK]x[PAD]"])
 def test_special_tokens_in_the_text(text):
     tok = BertTokenizer(train_vocab(["mask cls a b x [ ]"], 40, min_count=1))
     assert differing_texts(tok, library_tokenizer(tok), [text]) == []
 
 
-@pytest.mark.parametrize(("lower", "every"), [(True, 2), (False, 11)])
+@pytest.mark.parametrize(("lower", "every"), [(True, 3), (False, 19)])
 def test_real_texts(lower, every, data_dir):
     headlines, voice = titles(data_dir)[::every], commands(data_dir)[::every]
     contexts = sorted({context for _, context in questions(data_dir)})[::every]
@@ -214,7 +249,7 @@ def test_real_texts(lower, every, data_dir):
     tok = BertTokenizer(vocab, do_lower_case=lower)
     library = library_tokenizer(tok)
     for texts in (headlines, voice, contexts):
-        assert len(texts) > 70
+        assert len(texts) > 40
         assert differing_texts(tok, library, texts) == []
 
 

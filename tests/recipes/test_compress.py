@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,8 @@ from minibert.prune import sparsity
 from minibert.prune.magnitude import layer_matrices
 from minibert.recipes import compress as steps
 from minibert.recipes import stages
-from minibert.recipes.recipe import read_recipe
+from minibert.recipes.job import open_job, validator
+from minibert.recipes.recipe_file import read_recipe
 from minibert.recipes.results import report
 from minibert.text import train_vocab
 
@@ -88,7 +90,7 @@ def recipe_of(material, out, *changes):
 def train(recipe):
     """All steps but the report."""
     said = []
-    job = steps.open_job(recipe, progress=False, say=said.append)
+    job = open_job(recipe, progress=False, say=said.append)
     steps.pretrain(job)
     steps.finetune_teacher(job)
     steps.distill(job)
@@ -201,18 +203,18 @@ def test_interrupted_anywhere_it_goes_on_to_the_same_bits(done, material, tmp_pa
 
 def test_another_recipe_or_other_texts_are_refused(done, material, tmp_path):
     with pytest.raises(ValueError, match=r"begun with another recipe\.seed: 3 there, 4 now"):
-        steps.open_job(recipe_of(material, done.out, "seed=4"), say=str)
+        open_job(recipe_of(material, done.out, "seed=4"), say=str)
     there = tmp_path / "material"
     shutil.copytree(material, there)
     recipe = recipe_of(there, tmp_path / "run")
-    steps.open_job(recipe, say=str)
+    open_job(recipe, say=str)
     write(there / "train.tsv", labelled_texts()[:39])
     with pytest.raises(ValueError, match="begun with another sha256"):
-        steps.open_job(recipe, say=str)
+        open_job(recipe, say=str)
 
 
 def test_a_step_alone_wants_the_one_before(material, tmp_path):
-    job = steps.open_job(recipe_of(material, tmp_path / "run"), say=str)
+    job = open_job(recipe_of(material, tmp_path / "run"), say=str)
     for step, missing in ((steps.distill, "teacher"), (steps.prune, "teacher")):
         with pytest.raises(FileNotFoundError, match=f"{missing} is not there yet"):
             step(job)
@@ -232,7 +234,7 @@ def test_a_student_of_the_teachers_layers(material, tmp_path):
         "stages.task_predictions.epochs=0",
         "stages.alone.steps=0",
     )
-    job = steps.open_job(recipe, say=str, progress=False)
+    job = open_job(recipe, say=str, progress=False)
     steps.finetune_teacher(job)
     steps.distill(job)
     teacher, student = (load(job.out / name) for name in ("teacher", "student-unpruned"))
@@ -260,7 +262,7 @@ def test_the_pruned_student_for_others(done):
 
 def test_unequal_heads_are_said_before_anything_is_trained(material, tmp_path):
     recipe = recipe_of(material, tmp_path / "run", "student.heads=4")
-    job = steps.open_job(recipe, say=str, progress=False)
+    job = open_job(recipe, say=str, progress=False)
     steps.finetune_teacher(job)
     with pytest.raises(ValueError, match=r"student\.heads is 4, the teacher has 2"):
         steps.distill(job)
@@ -270,7 +272,7 @@ def test_a_fine_tuned_teacher_is_taken_as_it_is(done, material, tmp_path):
     """Its classes keep their order, whatever order the file would give them."""
     model = load(done.out / "teacher")
     names = tuple(reversed(model.config.label_names()))
-    config = steps.dataclasses.replace(model.config, labels=names)
+    config = replace(model.config, labels=names)
     BertForSequenceClassification(config, model.params, tokenizer=model.tokenizer).save_pretrained(
         tmp_path / "teacher"
     )
@@ -279,12 +281,12 @@ def test_a_fine_tuned_teacher_is_taken_as_it_is(done, material, tmp_path):
         "stages.finetune.steps=0",
         "stages.finetune.epochs=0",
     ]
-    job = steps.open_job(recipe_of(material, tmp_path / "run", *changes), say=str, progress=False)
+    job = open_job(recipe_of(material, tmp_path / "run", *changes), say=str, progress=False)
     assert job.task.names == names
     steps.finetune_teacher(job)
     assert same(params(tmp_path / "run" / "teacher"), model.params)
     changes[0] = f'teacher.model="{material / "mlm"}"'
-    job = steps.open_job(recipe_of(material, tmp_path / "other", *changes), say=str)
+    job = open_job(recipe_of(material, tmp_path / "other", *changes), say=str)
     with pytest.raises(ValueError, match="no classifier of these 3 classes"):
         steps.finetune_teacher(job)
 
@@ -345,16 +347,20 @@ def test_a_teacher_from_nothing(material, tmp_path):
 
 def test_the_best_on_validation_texts_is_kept(material, tmp_path):
     recipe = recipe_of(
-        material, tmp_path / "run", "stages.finetune.keep=best", "stages.finetune.steps=20",
-        "stages.finetune.lr=0.04", "stages.finetune.schedule=constant",
+        material,
+        tmp_path / "run",
+        "stages.finetune.keep=best",
+        "stages.finetune.steps=20",
+        "stages.finetune.lr=0.04",
+        "stages.finetune.schedule=constant",
     )
-    job = steps.open_job(recipe, say=str, progress=False)
+    job = open_job(recipe, say=str, progress=False)
     steps.finetune_teacher(job)
     history = job.run.histories["finetune"]
     scores = [row["score"] for row in history if "score" in row]
     assert len(scores) > 3
     model = load(job.out / "teacher")
-    assert steps.validator(job)(model) == max(scores)
+    assert validator(job)(model) == max(scores)
     assert max(scores) > scores[-1], "else the last would do, and nothing is tested"
 
 
@@ -362,12 +368,12 @@ def test_a_label_that_was_not_seen(material, tmp_path):
     pairs = labelled_texts()
     write(tmp_path / "dev.tsv", [*pairs[40:43], ("A goal.", "sports")])
     with pytest.raises(ValueError, match="'sports' was not seen in training"):
-        steps.open_job(recipe_of(material, tmp_path / "run", f'data.dev="{tmp_path}/dev.tsv"'))
+        open_job(recipe_of(material, tmp_path / "run", f'data.dev="{tmp_path}/dev.tsv"'))
 
 
 def test_texts_longer_than_the_model_are_counted(material, tmp_path):
     said = []
-    job = steps.open_job(
+    job = open_job(
         recipe_of(material, tmp_path / "run", "data.max_length=5"), say=said.append, progress=False
     )
     steps.finetune_teacher(job)

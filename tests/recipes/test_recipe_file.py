@@ -4,7 +4,8 @@ import tomllib
 
 import pytest
 
-from minibert.recipes.recipe import Recipe, format_recipe, read_recipe
+from minibert.recipes.recipe import Recipe
+from minibert.recipes.recipe_file import format_recipe, read_recipe
 
 
 @pytest.mark.quick

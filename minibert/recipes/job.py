@@ -1,0 +1,181 @@
+"""A recipe at work: its texts, its folder, and what its steps share."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from minibert.eval import accuracy, pearson
+from minibert.interop import read_head
+from minibert.interop.tensors import read_tensors, write_tensors
+from minibert.pretrained import BertForSequenceClassification
+from minibert.recipes.examples import Epochs, encode, join, predict_logits
+from minibert.recipes.models import save_quietly
+from minibert.recipes.stages import Run, Stage, with_logits
+from minibert.recipes.task import Task, digest, read_task, resolve
+from minibert.text import write_text
+
+
+class Job(NamedTuple):
+    """A recipe at work."""
+
+    recipe: object
+    out: Path
+    task: Task
+    run: Run
+    say: object  # prints a line
+    encoded: dict  # texts as ids, which takes long for many
+
+
+def open_job(recipe, *, progress=True, say=print):
+    """Read the recipe's texts and open its folder.
+
+    Raises
+    ------
+    ValueError
+        The folder was begun with another recipe or other texts.
+    """
+    out = Path(recipe.out)
+    task = read_task(recipe.data, recipe.seed, _teacher_classes(recipe))
+    out.mkdir(parents=True, exist_ok=True)
+    _check_same_run(out / "run.json", recipe)
+    run = Run(recipe.seed, out, progress, {}, resume=True, save_every=recipe.save_every or None)
+    sizes = f"{len(task.train.inputs)} texts to train on, {len(task.dev.inputs)} to validate"
+    if task.test is not task.dev:
+        sizes += f", {len(task.test.inputs)} to test"
+    what = f"{len(task.names)} classes" if task.names else "numbers"
+    say(f"{sizes}, {len(task.unlabelled)} without labels; {what}")
+    return Job(recipe, out, task, run, say, {})
+
+
+def encode_inputs(job, model, inputs, labels=None):
+    """Texts as a model's ids, cut to the recipe's length; says how many were cut."""
+    length = min(job.recipe.data.max_length, model.config.positions)
+    key = (id(inputs), length)
+    if key not in job.encoded:
+        examples = job.encoded[key] = encode(model.tokenizer, inputs, max_length=length)
+        if examples.n_cut:
+            job.say(f"{examples.n_cut} of {len(inputs)} texts are longer than {length} tokens: cut")
+    return job.encoded[key]._replace(labels=None if labels is None else np.asarray(labels))
+
+
+def all_texts(job, model):
+    """The training texts and those without labels, encoded for a model."""
+    train = encode_inputs(job, model, job.task.train.inputs)
+    return join(train, encode_inputs(job, model, job.task.unlabelled))
+
+
+def teacher_logits(job, teacher, texts):
+    """The texts with the teacher's logits, which are computed once a run."""
+    file = job.out / "checkpoints" / "teacher-logits.safetensors"
+    if file.exists():
+        logits = read_tensors(file)[0]["logits"]
+        if len(logits) == len(texts.ids):
+            return texts.with_labels(logits)
+    job.say(f"the teacher's predictions for {len(texts.ids)} texts")
+    taught = with_logits(texts, teacher, show="teacher" if job.run.progress else None)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_tensors(file, {"logits": taught.labels}, {})
+    return taught
+
+
+def validator(job):
+    """A function from a classifier to its accuracy, or correlation, on the dev texts."""
+
+    def validate(model):
+        examples = encode_inputs(job, model, job.task.dev.inputs)
+        logits = predict_logits(model, examples)
+        if job.task.names:
+            return accuracy(logits.argmax(-1), job.task.dev.labels)
+        return pearson(logits[:, 0], job.task.dev.labels)
+
+    return validate
+
+
+def in_updates(training, examples):
+    """How a stage trains on these texts, in updates."""
+    epoch = len(Epochs(examples, training.batch_size, 0))
+    values = dataclasses.asdict(training)
+    epochs, steps = values.pop("epochs"), values.pop("steps")
+    return Stage(**values | {"steps": steps or max(1, round(epochs * epoch))})
+
+
+def is_on(training):
+    """Whether a stage is to be run."""
+    return training.epochs > 0 or training.steps > 0
+
+
+def prunes(recipe):
+    """Whether anything is to be cut."""
+    return recipe.prune.heads < 1 or recipe.prune.neurons < 1 or recipe.prune.zeros > 0
+
+
+def is_there(job, folder):
+    """Whether a step was done before."""
+    if (folder / "config.json").exists():
+        job.say(f"{folder} is there already")
+        return True
+    return False
+
+
+def read_classifier(job, name):
+    """A classifier that an earlier step wrote."""
+    folder = job.out / name
+    if not (folder / "config.json").exists():
+        raise FileNotFoundError(f"{folder} is not there yet; run the step that makes it first")
+    return BertForSequenceClassification.from_pretrained(folder)
+
+
+def save(job, model, folder):
+    """Write a step's model, and say so."""
+    save_quietly(model, folder)
+    only_ours = not model.config.is_uniform and not model.is_quantized
+    why = "; its layers differ in width, for transformers see --dense" if only_ours else ""
+    job.say(f"{folder} is done{why}")
+
+
+def _teacher_classes(recipe):
+    """The class names of a teacher that has some, in its order."""
+    if not recipe.teacher.model:
+        return ()
+    folder = resolve(recipe.teacher.model, "teacher.model")
+    if read_head(folder) != "classification":
+        return ()
+    return BertForSequenceClassification.from_pretrained(folder).config.labels
+
+
+def _check_same_run(file, recipe):
+    """Keep what the run was begun with, or hold the recipe against it."""
+    names = (recipe.data.train, recipe.data.dev, recipe.data.test, recipe.data.unlabelled)
+    begun = {
+        "recipe": recipe.to_dict(),
+        "sha256": {name: digest(resolve(name, "data")) for name in names if name},
+    }
+    if not file.exists():
+        write_text(file, json.dumps(begun, ensure_ascii=False, indent=2) + "\n")
+        return
+    try:
+        there = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError(
+            f"{file} is not JSON; delete {file.parent} or choose another out"
+        ) from None
+    free = ("recipe.out", "recipe.save_every")
+    now, then = dict(_leaves(begun)), dict(_leaves(there))
+    odd = [k for k in now | then if now.get(k) != then.get(k) and k not in free]
+    if odd:
+        raise ValueError(
+            f"{file.parent} was begun with another {odd[0]}: {then.get(odd[0])!r} there, "
+            f"{now.get(odd[0])!r} now; choose another out, or delete {file.parent} to start anew"
+        )
+
+
+def _leaves(tree, prefix=""):
+    """(dotted name, value) of nested dicts."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
