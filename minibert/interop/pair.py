@@ -10,8 +10,8 @@ interruption leaves can be told apart:
 import os
 from pathlib import Path
 
-from minibert.interop.disk import part_of, sync_folder, write_part
-from minibert.interop.layout import file_chunks
+from minibert.interop.tensors import file_bytes
+from minibert.text.disk import part_of, sync_folder, write_part
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -45,8 +45,8 @@ def write_pair(folder, tensors, metadata, config_text):
     if config_path(folder) != config:
         os.replace(config_path(folder), config)  # what an earlier save did not come to
     try:
-        write_part(weights, file_chunks(tensors, metadata))
-        write_part(config, [config_text.encode("utf-8")])
+        write_part(weights, file_bytes(tensors, metadata))
+        write_part(config, config_text.encode("utf-8"))
         os.replace(part_of(weights), weights)
     except BaseException:
         # In this order, since the config's alone would mean that it is the one in force.

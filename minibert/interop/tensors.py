@@ -2,18 +2,23 @@
 
 import json
 import math
-import os
 import struct
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
-from minibert.interop.disk import part_of, sync_folder, write_part
 from minibert.interop.foreign import refuse_foreign
-from minibert.interop.layout import TYPES, file_chunks
+from minibert.text.disk import write_whole
 
+# The types that safetensors and NumPy both have, under safetensors' names.
+TYPES = {
+    "BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "U16": np.uint16, "I16": np.int16,
+    "F16": np.float16, "U32": np.uint32, "I32": np.int32, "F32": np.float32,
+    "U64": np.uint64, "I64": np.int64, "F64": np.float64,
+}  # fmt: skip
 BFLOAT16 = "BF16"  # the one type that is read though NumPy does not have it
 FLOATS = {BFLOAT16, *(name for name in TYPES if name.startswith("F"))}
 
@@ -41,12 +46,38 @@ def write_tensors(path, tensors, metadata):
     OSError
         The file cannot be written; one that was there before stays as it was.
     """
-    try:
-        write_part(path, file_chunks(tensors, metadata))
-        os.replace(part_of(path), path)
-    finally:
-        part_of(path).unlink(missing_ok=True)
-    sync_folder(Path(path).parent)
+    write_whole(path, file_bytes(tensors, metadata))
+
+
+def file_bytes(tensors, metadata):
+    """The bytes of a safetensors file.
+
+    They are written by us, since the library's writer leaves files under odd names behind when it
+    is interrupted, and gives the file its owner alone to read.
+
+    Parameters
+    ----------
+    tensors : dict of str to ndarray
+        In any memory order.
+    metadata : dict of str to str
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    TypeError
+        An array or the metadata have a type that the format does not know.
+    """
+    for name, a in tensors.items():
+        if a.dtype.type not in TYPES.values():
+            known = ", ".join(kind.__name__ for kind in TYPES.values())
+            raise TypeError(f"{name} is {a.dtype}; safetensors knows {known}")
+    if not all(isinstance(x, str) for pair in metadata.items() for x in pair):
+        raise TypeError(f"metadata is {metadata!r:.80}; wanted texts by name")
+    # The library takes the memory as it lies: anything but C order would be corrupted.
+    return save({name: np.asarray(a, order="C") for name, a in tensors.items()}, metadata or None)
 
 
 def read_tensors(path):

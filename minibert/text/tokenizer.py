@@ -15,12 +15,13 @@ from pathlib import Path
 
 from minibert.text.arguments import check_stride, choice, pairs
 from minibert.text.batch import BatchEncoding
+from minibert.text.disk import write_text
 from minibert.text.encode import encode_batch
 from minibert.text.files import read_tokenizer_files
 from minibert.text.pieces import PieceFinder
 from minibert.text.tokenizer_json import compose
 from minibert.text.truncation import STRATEGIES
-from minibert.text.vocabulary import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, write_text, write_vocab
+from minibert.text.vocabulary import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, write_vocab
 from minibert.text.wordpiece import CONTINUES, UNKNOWN
 
 

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from minibert.text.disk import write_text
 from minibert.text.wordpiece import UNKNOWN
 
 PAD, CLS, SEP, MASK = "[PAD]", "[CLS]", "[SEP]", "[MASK]"
@@ -33,14 +34,6 @@ def read_vocab(path: str | os.PathLike) -> list[str]:
 def write_vocab(path: str | os.PathLike, tokens: list[str]) -> None:
     """Write vocab.txt; the file appears whole or not at all."""
     write_text(path, "".join(token + "\n" for token in tokens))
-
-
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write `text` as UTF-8 under a temporary name, then put it in place."""
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(text.encode("utf-8"))
-    os.replace(temporary, path)
 
 
 def check_fits(tokenizer, vocab: int) -> None:

@@ -6,9 +6,10 @@ their digits: read back, they are the same bits.
 
 import contextlib
 import csv
-import os
+import io
 from pathlib import Path
 
+from minibert.text import write_text
 from minibert.train.environment import write_environment
 
 
@@ -90,10 +91,9 @@ class Metrics:
             raise ValueError(
                 f"{path}: its columns are {found}, this run's are {columns}; use another folder"
             )
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(temporary, "w", encoding="utf-8", newline="") as f:
-            csv.writer(f, lineterminator="\n").writerows([columns, *kept])
-        os.replace(temporary, path)
+        begun = io.StringIO(newline="")
+        csv.writer(begun, lineterminator="\n").writerows([columns, *kept])
+        write_text(path, begun.getvalue())
         self.file = open(path, "a", buffering=1, encoding="utf-8", newline="")  # noqa: SIM115
         self.writer = csv.writer(self.file, lineterminator="\n")
 

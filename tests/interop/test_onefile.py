@@ -8,9 +8,10 @@ import pytest
 from model.small import random_params, uniform
 from safetensors.numpy import load_file, save_file
 
-from minibert.interop import disk, read_file, tensors, write_file
+from minibert.interop import read_file, tensors, write_file
 from minibert.ops import QTensor
 from minibert.quant import quantize_params
+from minibert.text import disk
 
 from .conftest import TOKENS
 from .files import HOSTILE, assert_same, file_of, little_memory, split, tensor

@@ -12,7 +12,6 @@ from model.small import random_params, uniform, widths
 from safetensors.numpy import load_file
 
 from minibert.interop import (
-    disk,
     read_directory,
     read_file,
     read_head,
@@ -23,6 +22,7 @@ from minibert.interop import (
 from minibert.interop.names import ARCHITECTURES
 from minibert.ops import QTensor
 from minibert.quant import quantize_params
+from minibert.text import disk
 
 from .files import assert_same, change_config
 

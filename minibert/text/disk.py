@@ -1,9 +1,35 @@
-"""Getting bytes onto the disk, whole or not at all: a temporary name, fsync, then a rename."""
+"""Files that appear whole or not at all: a temporary name, fsync, then a rename."""
 
 import os
 from pathlib import Path
 
 PART = ".part"
+
+
+def write_text(path, text):
+    """Write `text` as UTF-8, so that the file is there whole or as it was before.
+
+    Parameters
+    ----------
+    path : path
+    text : str
+
+    Raises
+    ------
+    OSError
+        The file cannot be written; the message names it.
+    """
+    write_whole(path, text.encode("utf-8"))
+
+
+def write_whole(path, data):
+    """The same with bytes."""
+    try:
+        write_part(path, data)
+        os.replace(part_of(path), path)
+    finally:
+        part_of(path).unlink(missing_ok=True)
+    sync_folder(Path(path).parent)
 
 
 def part_of(path):
@@ -12,13 +38,13 @@ def part_of(path):
     return path.with_name(path.name + PART)
 
 
-def write_part(path, chunks):
+def write_part(path, data):
     """Write the file that is to be renamed to `path`, and wait until the disk has it.
 
     Parameters
     ----------
     path : path
-    chunks : iterable of bytes-like
+    data : bytes
 
     Raises
     ------
@@ -27,8 +53,7 @@ def write_part(path, chunks):
     """
     try:
         with open(part_of(path), "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
