@@ -54,6 +54,7 @@ def run(args):
         return
     steps.finetune_teacher(job)
     steps.distill(job)
+    steps.train_alone(job)
     steps.prune(job)
     steps.quantize(job)
     if args.dense:

@@ -17,6 +17,8 @@ def add_arguments(parser):
 
 def run(args):
     """Run the step."""
-    from minibert.recipes.compress import distill
+    from minibert.recipes.compress import distill, train_alone
 
-    distill(open_run(args))
+    job = open_run(args)
+    distill(job)
+    train_alone(job)

@@ -49,12 +49,9 @@ def pretrain(job):
     else:
         model = found_teacher(job.recipe, BertForMaskedLM)
     examples = encode_inputs(job, model, texts)
-    job.run.train(
-        "pretrain",
-        model,
-        MaskedEpochs(examples, stage.batch_size, job.recipe.seed, model.tokenizer),
-        in_updates(stage, examples),
-    )
+    if is_on(stage):
+        batches = MaskedEpochs(examples, stage.batch_size, job.recipe.seed, model.tokenizer)
+        job.run.train("pretrain", model, batches, in_updates(stage, examples))
     save(job, model, folder)
 
 
@@ -69,12 +66,19 @@ def finetune_teacher(job):
         examples = encode_inputs(job, teacher, job.task.train.inputs, job.task.train.labels)
         stage = in_updates(stage, examples)
         finetune(job.run, "finetune", teacher, examples, stage, validator(job))
+    elif start.head == "classification" and start.config.labels == job.task.names:
+        pass  # it knows these very classes
     elif start.head != "classification" or start.config.classes != job.task.classes:
         raise ValueError(
             "stages.finetune is switched off, but teacher.model is no classifier of these "
             f"{job.task.classes} classes; give it epochs"
         )
-    elif start.config.labels != job.task.names:
+    elif start.config.labels:
+        raise ValueError(
+            f"stages.finetune is switched off, but teacher.model's classes are "
+            f"{', '.join(start.config.labels)}, those of the data {', '.join(job.task.names)}"
+        )
+    else:
         job.say(f"the teacher's classes have no names; in their order: {', '.join(job.task.names)}")
         teacher.params |= {n: start.params[n] for n in ("classifier.weight", "classifier.bias")}
     save(job, teacher, folder)
@@ -86,8 +90,7 @@ def distill(job):
     folder = job.out / ("student-unpruned" if prunes(recipe) else "student")
     if is_there(job, folder):
         return
-    teacher = read_classifier(job, "teacher")
-    begins = pretrained_teacher(job) if is_on(stages.general) else teacher
+    teacher, begins = read_classifier(job, "teacher"), student_begins(job)
     student = new_student(recipe, begins, job.task, layer_map_of(recipe))
     texts = all_texts(job, teacher)
     spec = loss_spec(recipe, student, teacher)
@@ -104,12 +107,19 @@ def distill(job):
             job.run, "task_predictions", student, taught, stage, recipe.distill.tau, validator(job)
         )
     save(job, student, folder)
-    if is_on(stages.alone):
-        alone = new_student(recipe, begins, job.task, layer_map_of(recipe))
-        examples = encode_inputs(job, teacher, job.task.train.inputs, job.task.train.labels)
-        stage = in_updates(stages.alone, examples)
-        finetune(job.run, "alone", alone, examples, stage, validator(job))
-        save(job, alone, job.out / "student-alone")
+
+
+def train_alone(job):
+    """An equal student learns the labels without a teacher, for comparison."""
+    recipe, folder = job.recipe, job.out / "student-alone"
+    if not is_on(recipe.stages.alone) or is_there(job, folder):
+        return
+    begins = student_begins(job)
+    student = new_student(recipe, begins, job.task, layer_map_of(recipe))
+    examples = encode_inputs(job, begins, job.task.train.inputs, job.task.train.labels)
+    stage = in_updates(recipe.stages.alone, examples)
+    finetune(job.run, "alone", student, examples, stage, validator(job))
+    save(job, student, folder)
 
 
 def prune(job):
@@ -140,8 +150,7 @@ def write_dense(job):
     """The student with zeros in place of what was removed, as transformers can read it."""
     folder = job.out / "student-dense"
     if not is_there(job, folder):
-        read_classifier(job, "student").save_pretrained(folder, dense=True)
-        job.say(f"{folder} is done")
+        save(job, read_classifier(job, "student"), folder, dense=True)
 
 
 def pretrained_teacher(job):
@@ -151,6 +160,12 @@ def pretrained_teacher(job):
     if not job.recipe.teacher.model:
         raise ValueError("the recipe has no teacher.model: give one, or run `minibert pretrain`")
     return found_teacher(job.recipe)
+
+
+def student_begins(job):
+    """The teacher whose sizes, and perhaps layers, the student takes over."""
+    general = is_on(job.recipe.stages.general)
+    return pretrained_teacher(job) if general else read_classifier(job, "teacher")
 
 
 def loss_spec(recipe, student, teacher):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,11 +96,12 @@ def validator(job):
 
 
 def in_updates(training, examples):
-    """How a stage trains on these texts, in updates."""
+    """How a stage trains on these texts, in updates; at least one, if it is on at all."""
     epoch = len(Epochs(examples, training.batch_size, 0))
     values = dataclasses.asdict(training)
     epochs, steps = values.pop("epochs"), values.pop("steps")
-    return Stage(**values | {"steps": steps or max(1, round(epochs * epoch))})
+    updates = steps or max(int(is_on(training)), round(epochs * epoch))
+    return Stage(**values | {"steps": updates})
 
 
 def is_on(training):
@@ -128,10 +130,13 @@ def read_classifier(job, name):
     return BertForSequenceClassification.from_pretrained(folder)
 
 
-def save(job, model, folder):
+def save(job, model, folder, dense=False):
     """Write a step's model, and say so."""
-    save_quietly(model, folder)
-    only_ours = not model.config.is_uniform and not model.is_quantized
+    part = folder.with_name(folder.name + ".part")  # weights and tokenizer appear together
+    shutil.rmtree(part, ignore_errors=True)
+    save_quietly(model, part, dense)
+    part.rename(folder)
+    only_ours = not (model.config.is_uniform or model.is_quantized or dense)
     why = "; its layers differ in width, for transformers see --dense" if only_ours else ""
     job.say(f"{folder} is done{why}")
 

@@ -148,11 +148,11 @@ def copy_layers(student, teacher, layer_map):
         p[...] = np.asarray(found, p.dtype)
 
 
-def save_quietly(model, folder):
+def save_quietly(model, folder, dense=False):
     """Save without the warning about what only minibert reads, which a recipe says itself."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, dense)
 
 
 def with_dropout(config, wanted):

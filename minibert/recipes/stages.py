@@ -220,7 +220,7 @@ def prune(run, name, model, examples, texts, stage, *, heads, neurons, zeros, ta
     texts : Examples
         With the teacher's logits, for the recovery.
     stage : Stage
-        The recovery.
+        The recovery; of 0 steps, none.
     heads, neurons : float
         Share of each layer's heads and neurons that stay.
     zeros : float
@@ -246,7 +246,8 @@ def prune(run, name, model, examples, texts, stage, *, heads, neurons, zeros, ta
     transform = masking(magnitude_masks(params, zeros))
     batches = Epochs(texts, stage.batch_size, run.seed)
     objective = Transformed(PredictionDistillation(tau), transform)
-    run.train(name, smaller, batches, stage, objective)
+    if stage.steps:
+        run.train(name, smaller, batches, stage, objective)
     smaller.params = transform(smaller.params)[0]
     return smaller
 

@@ -94,6 +94,7 @@ def train(recipe):
     steps.pretrain(job)
     steps.finetune_teacher(job)
     steps.distill(job)
+    steps.train_alone(job)
     steps.prune(job)
     steps.quantize(job)
     return job, said
@@ -175,7 +176,9 @@ def test_a_run_that_is_done_is_not_run_again(done, material):
     assert rows[0] == rows[1]
 
 
-@pytest.mark.parametrize("stage", ["finetune", "task_inside", "task_predictions", "recover"])
+@pytest.mark.parametrize(
+    "stage", ["finetune", "task_inside", "task_predictions", "alone", "recover"]
+)
 def test_interrupted_anywhere_it_goes_on_to_the_same_bits(done, material, tmp_path, stage):
     """Ctrl-C after the second update of a stage; the same command again."""
     recipe = recipe_of(material, tmp_path / "run")
@@ -285,6 +288,11 @@ def test_a_fine_tuned_teacher_is_taken_as_it_is(done, material, tmp_path):
     assert job.task.names == names
     steps.finetune_teacher(job)
     assert same(params(tmp_path / "run" / "teacher"), model.params)
+    write(tmp_path / "two.tsv", [(text, f"{label}!") for text, label in labelled_texts()[:40]])
+    others = [*changes, f'data.train="{tmp_path / "two.tsv"}"', 'data.dev=""']
+    job = open_job(recipe_of(material, tmp_path / "third", *others), say=str, progress=False)
+    with pytest.raises(ValueError, match=r"those of the data .*sport!"):
+        steps.finetune_teacher(job)
     changes[0] = f'teacher.model="{material / "mlm"}"'
     job = open_job(recipe_of(material, tmp_path / "other", *changes), say=str)
     with pytest.raises(ValueError, match="no classifier of these 3 classes"):
@@ -362,6 +370,23 @@ def test_the_best_on_validation_texts_is_kept(material, tmp_path):
     model = load(job.out / "teacher")
     assert validator(job)(model) == max(scores)
     assert max(scores) > scores[-1], "else the last would do, and nothing is tested"
+
+
+def test_pruning_without_recovery(material, tmp_path):
+    """What stays is what was there, in the rows of the heads and neurons that stay."""
+    recipe = recipe_of(
+        material,
+        tmp_path / "run",
+        "stages.recover.steps=0",
+        "stages.recover.epochs=0",
+        "prune.zeros=0.0",
+    )
+    job, _ = train(recipe)
+    assert "recover" not in job.run.histories
+    before, after = (load(job.out / name).params for name in ("student-unpruned", "student"))
+    name = "bert.encoder.layer.0.intermediate.dense.weight"
+    assert len(after[name]) == 6
+    assert all(any(np.array_equal(row, old) for old in before[name]) for row in after[name])
 
 
 def test_a_label_that_was_not_seen(material, tmp_path):
