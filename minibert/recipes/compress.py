@@ -22,7 +22,6 @@ from minibert.recipes.job import (
     all_texts,
     encode_inputs,
     in_updates,
-    is_on,
     is_there,
     prunes,
     read_classifier,
@@ -41,7 +40,7 @@ def pretrain(job):
     """The teacher learns to predict hidden words in all texts."""
     folder, stage = job.out / "pretrained", job.recipe.stages.pretrain
     is_new = not job.recipe.teacher.model
-    if is_there(job, folder) or not (is_new or is_on(stage)):
+    if is_there(job, folder) or not (is_new or stage.is_on):
         return
     texts = _flat(job.task.train.inputs + job.task.unlabelled)
     if is_new:
@@ -49,7 +48,7 @@ def pretrain(job):
     else:
         model = found_teacher(job.recipe, BertForMaskedLM)
     examples = encode_inputs(job, model, texts)
-    if is_on(stage):
+    if stage.is_on:
         batches = MaskedEpochs(examples, stage.batch_size, job.recipe.seed, model.tokenizer)
         job.run.train("pretrain", model, batches, in_updates(stage, examples))
     save(job, model, folder)
@@ -62,7 +61,7 @@ def finetune_teacher(job):
         return
     start = pretrained_teacher(job)
     teacher = classifier_for(start, job.task, job.recipe.seed)
-    if is_on(stage):
+    if stage.is_on:
         examples = encode_inputs(job, teacher, job.task.train.inputs, job.task.train.labels)
         stage = in_updates(stage, examples)
         finetune(job.run, "finetune", teacher, examples, stage, validator(job))
@@ -94,13 +93,13 @@ def distill(job):
     student = new_student(recipe, begins, job.task, layer_map_of(recipe))
     texts = all_texts(job, teacher)
     spec = loss_spec(recipe, student, teacher)
-    if is_on(stages.general):
+    if stages.general.is_on:
         stage = in_updates(stages.general, texts)
         distill_inside(job.run, "general", student, begins, texts, stage, spec)
-    if is_on(stages.task_inside):
+    if stages.task_inside.is_on:
         stage = in_updates(stages.task_inside, texts)
         distill_inside(job.run, "task_inside", student, teacher, texts, stage, spec)
-    if is_on(stages.task_predictions):
+    if stages.task_predictions.is_on:
         taught = teacher_logits(job, teacher, texts)
         stage = in_updates(stages.task_predictions, texts)
         distill_predictions(
@@ -112,7 +111,7 @@ def distill(job):
 def train_alone(job):
     """An equal student learns the labels without a teacher, for comparison."""
     recipe, folder = job.recipe, job.out / "student-alone"
-    if not is_on(recipe.stages.alone) or is_there(job, folder):
+    if not recipe.stages.alone.is_on or is_there(job, folder):
         return
     begins = student_begins(job)
     student = new_student(recipe, begins, job.task, layer_map_of(recipe))
@@ -164,7 +163,7 @@ def pretrained_teacher(job):
 
 def student_begins(job):
     """The teacher whose sizes, and perhaps layers, the student takes over."""
-    general = is_on(job.recipe.stages.general)
+    general = job.recipe.stages.general.is_on
     return pretrained_teacher(job) if general else read_classifier(job, "teacher")
 
 

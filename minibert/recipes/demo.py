@@ -25,6 +25,7 @@ from minibert.pretrained import BertForSequenceClassification
 from minibert.recipes.figures import draw
 from minibert.recipes.material import encode_material, shuffled
 from minibert.recipes.models import save_quietly
+from minibert.recipes.recipe import Stage
 from minibert.recipes.report import (
     bag_of_words_costs,
     format_table,
@@ -33,7 +34,6 @@ from minibert.recipes.report import (
 )
 from minibert.recipes.stages import (
     Run,
-    Stage,
     best_of,
     classifier_from,
     distill_inside,

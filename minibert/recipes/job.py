@@ -1,8 +1,8 @@
 """A recipe at work: its texts, its folder, and what its steps share."""
 
-import dataclasses
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from minibert.interop.tensors import read_tensors, write_tensors
 from minibert.pretrained import BertForSequenceClassification
 from minibert.recipes.examples import Epochs, encode, join, predict_logits
 from minibert.recipes.models import save_quietly
-from minibert.recipes.stages import Run, Stage, with_logits
+from minibert.recipes.stages import Run, with_logits
 from minibert.recipes.task import Task, digest, read_task, resolve
 from minibert.text import write_text
 
@@ -95,18 +95,11 @@ def validator(job):
     return validate
 
 
-def in_updates(training, examples):
-    """How a stage trains on these texts, in updates; at least one, if it is on at all."""
-    epoch = len(Epochs(examples, training.batch_size, 0))
-    values = dataclasses.asdict(training)
-    epochs, steps = values.pop("epochs"), values.pop("steps")
-    updates = steps or max(int(is_on(training)), round(epochs * epoch))
-    return Stage(**values | {"steps": updates})
-
-
-def is_on(training):
-    """Whether a stage is to be run."""
-    return training.epochs > 0 or training.steps > 0
+def in_updates(stage, examples):
+    """The stage with its updates counted on these texts; at least one, if it is on at all."""
+    epoch = len(Epochs(examples, stage.batch_size, 0))
+    updates = stage.steps or max(int(stage.is_on), round(stage.epochs * epoch))
+    return replace(stage, steps=updates)
 
 
 def prunes(recipe):

@@ -6,7 +6,7 @@ import numpy as np
 
 from minibert.recipes.compress import layer_map_of, loss_spec, pretrained_teacher
 from minibert.recipes.examples import Epochs
-from minibert.recipes.job import all_texts, encode_inputs, in_updates, is_on, prunes
+from minibert.recipes.job import all_texts, encode_inputs, in_updates, prunes
 from minibert.recipes.models import classifier_for, new_student
 from minibert.recipes.objectives import PredictionDistillation, TransformerDistillation
 from minibert.train import estimate_seconds, minutes
@@ -52,7 +52,7 @@ def plan(job):
     planned = []
     for name, folder, model, examples, objective in rows:
         training = getattr(stages, name)
-        if not is_on(training) or (job.out / folder / "config.json").exists():
+        if not training.is_on or (job.out / folder / "config.json").exists():
             continue
         stage = in_updates(training, examples)
         step = job.run.first_step(model, stage, objective)

@@ -105,26 +105,30 @@ class Distill:
 
 
 @dataclass(frozen=True)
-class Training:
-    """One stage's training.
+class Stage:
+    """How long and how fast one stage trains.
 
     Parameters
     ----------
-    epochs : float
-        Passes over its texts; 0 leaves the stage out.
     steps : int
-        Updates; if above 0, instead of epochs.
-    lr, batch_size, warmup, schedule
-        See `stages.Stage`.
+        Updates. If 0, `epochs` says it.
+    lr : float
+        Highest learning rate.
+    batch_size : int
+    warmup : float
+        Share of the steps during which the rate rises.
+    schedule : {"linear", "cosine", "constant"}
+        What the rate does after that.
     optimizer : {"adamw", "bert"}
     weight_decay : float
     keep : {"last", "best"}
         The model after the last update, or the best on the dev texts (for stages that train a
         classifier's answers). Without a test file the table then flatters the models: it is about
         the texts by which they were chosen.
+    epochs : float
+        Passes over the stage's texts. With steps and epochs at 0 the stage is left out.
     """
 
-    epochs: float = 3.0
     steps: int = 0
     lr: float = 5e-5
     batch_size: int = 32
@@ -133,6 +137,12 @@ class Training:
     optimizer: str = "adamw"
     weight_decay: float = 0.01
     keep: str = "last"
+    epochs: float = 0.0
+
+    @property
+    def is_on(self):
+        """Whether it trains at all."""
+        return self.steps > 0 or self.epochs > 0
 
 
 @dataclass(frozen=True)
@@ -141,27 +151,27 @@ class Stages:
 
     Parameters
     ----------
-    pretrain : Training
+    pretrain : Stage
         The teacher learns to predict hidden words.
-    finetune : Training
+    finetune : Stage
         The teacher learns the labels.
-    general, task_inside : Training
+    general, task_inside : Stage
         The student learns the inside of the pre-trained, then of the fine-tuned teacher.
-    task_predictions : Training
+    task_predictions : Stage
         The student learns the fine-tuned teacher's logits.
-    recover : Training
+    recover : Stage
         The pruned student goes on with that.
-    alone : Training
+    alone : Stage
         An equal student learns the labels without a teacher, for comparison.
     """
 
-    pretrain: Training = Training(epochs=0.0, lr=1e-4)
-    finetune: Training = Training(lr=3e-5)
-    general: Training = Training(epochs=0.0)
-    task_inside: Training = Training(epochs=10.0, schedule="constant")
-    task_predictions: Training = Training(lr=3e-5)
-    recover: Training = Training(epochs=1.0, lr=3e-5)
-    alone: Training = Training(epochs=0.0)
+    pretrain: Stage = Stage(lr=1e-4)
+    finetune: Stage = Stage(epochs=3.0, lr=3e-5)
+    general: Stage = Stage()
+    task_inside: Stage = Stage(epochs=10.0, schedule="constant")
+    task_predictions: Stage = Stage(epochs=3.0, lr=3e-5)
+    recover: Stage = Stage(epochs=1.0, lr=3e-5)
+    alone: Stage = Stage()
 
 
 @dataclass(frozen=True)

@@ -34,37 +34,6 @@ from minibert.train import Checkpoints, TrainStep, fit, make_schedule, supervise
 
 
 @dataclass(frozen=True)
-class Stage:
-    """How long and how fast a stage trains.
-
-    Parameters
-    ----------
-    steps : int
-        Updates.
-    lr : float
-        Highest learning rate.
-    batch_size : int
-    warmup : float
-        Share of the steps during which the rate rises.
-    schedule : {"linear", "cosine", "constant"}
-        What the rate does after that.
-    optimizer : {"adamw", "bert"}
-    weight_decay : float
-    keep : {"last", "best"}
-        "best" keeps the parameters with the highest score on validation texts.
-    """
-
-    steps: int
-    lr: float
-    batch_size: int = 32
-    warmup: float = 0.1
-    schedule: str = "linear"
-    optimizer: str = "adamw"
-    weight_decay: float = 0.01
-    keep: str = "last"
-
-
-@dataclass(frozen=True)
 class Run:
     """What all stages of one run share.
 
