@@ -18,8 +18,9 @@ A small recipe is
 
 and --show prints all fields there are, with the values they have. The run leaves RUN/teacher,
 RUN/student, RUN/student-int8 and RUN/report.json, and prints a table with a bag of words beside the
-models. Ctrl-C stops it; the same command goes on where it was. The single steps are commands,
-too: pretrain, finetune, distill, prune, quantize, evaluate.
+models. Ctrl-C stops it; the same command goes on where it was. The steps pretrain, finetune,
+distill and prune are commands of their own and take the same recipe. Paths are relative to the
+current folder, and every file of texts has the same columns.
 """
 
 from minibert.cli.recipes import add_dense, add_recipe_arguments, open_run, say
@@ -40,6 +41,7 @@ def add_arguments(parser):
 def run(args):
     """Run the recipe."""
     from minibert.recipes import compress as steps
+    from minibert.recipes.job import prunes
     from minibert.recipes.plan import format_plan, plan
     from minibert.recipes.recipe_file import format_recipe, read_recipe
     from minibert.recipes.results import report
@@ -48,14 +50,16 @@ def run(args):
         print(format_recipe(read_recipe(args.recipe, args.settings)), end="")
         return
     job = open_run(args)
-    steps.pretrain(job)
     say(format_plan(plan(job)))
     if args.plan:
         return
+    if steps.is_pretrained(job.recipe):
+        steps.pretrain(job)
     steps.finetune_teacher(job)
     steps.distill(job)
     steps.train_alone(job)
-    steps.prune(job)
+    if prunes(job.recipe):
+        steps.prune(job)
     steps.quantize(job)
     if args.dense:
         steps.write_dense(job)

@@ -21,6 +21,7 @@ from minibert.interop.shards import read_headers
 from minibert.interop.tensors import read_stored
 from minibert.model import init_params, parameter_shapes
 from minibert.model.params import DECODER_BIAS, POOLER
+from minibert.text.disk import locked
 
 
 def read_directory(folder, head=None):
@@ -52,6 +53,12 @@ def read_directory(folder, head=None):
     UserWarning
         The files hold tensors that no BERT has; they are left out.
     """
+    with locked(folder, shared=True):
+        return _read(folder, head)
+
+
+def _read(folder, head):
+    """What `read_directory` returns."""
     values, path, found, metadata = _read_headers(folder)
     config = read_config(config_path(folder), values, found)
     if not values.get("id2label"):
@@ -67,7 +74,7 @@ def read_directory(folder, head=None):
     unexpected = unexpected_names(found, known | {VOCAB} if signed else known)
     if unexpected:
         message = f"{path} holds what no BERT has; it is left out: {listed(unexpected)}"
-        warnings.warn(message, stacklevel=3)
+        warnings.warn(message, stacklevel=4)
     twins = {twin for twin in TIED if twin in found and DECODER_BIAS in wanted}
     used = {name: tensor for name, tensor in found.items() if name in known | twins}
     tensors = read_signed(path, found, metadata) if signed else read_stored(used)
@@ -95,7 +102,8 @@ def read_head(folder):
     FileNotFoundError, ValueError
         See `read_directory`.
     """
-    values, _, found, _ = _read_headers(folder)
+    with locked(folder, shared=True):
+        values, _, found, _ = _read_headers(folder)
     return head_of(_architectures(values), found)
 
 

@@ -61,8 +61,7 @@ def full_names(stored):
 
 def unexpected_names(found, wanted):
     """Those of a file's names that belong neither to the model nor to any other head."""
-    others = (*_OF_HEADS, "bert.pooler.dense.")
-    return [name for name in found if name not in wanted and not name.startswith(others)]
+    return [name for name in found if name not in wanted and not name.startswith(_OF_HEADS)]
 
 
 def head_of(architectures, found):

@@ -8,12 +8,14 @@ weights packed is decided when they are loaded, not here.
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 
 from minibert.interop.fit import check_fit, read_config
 from minibert.interop.quantized import join_quantized, quantized_among, split_quantized
 from minibert.interop.tensors import read_header, read_stored, write_tensors
+from minibert.text.disk import locked
 
 FORMAT = "minibert-1"
 VOCAB = "vocab"
@@ -78,6 +80,12 @@ def read_file(path):
     FileNotFoundError, ValueError
         The file is missing, broken, changed, not minibert's, or does not fit its own config.
     """
+    with locked(Path(path).parent, shared=True):
+        return _read(path)
+
+
+def _read(path):
+    """What `read_file` returns."""
     stored, metadata = read_header(path)
     if metadata.get("format") != FORMAT:
         raise ValueError(
@@ -115,5 +123,5 @@ def _digest(tensors):
     for name in sorted(tensors):
         a = np.ascontiguousarray(tensors[name])
         digest.update(f"{name} {a.dtype} {a.shape}\n".encode())
-        digest.update(a.tobytes())
+        digest.update(a.reshape(-1).view(np.uint8))  # the memory itself, not a copy
     return digest.hexdigest()

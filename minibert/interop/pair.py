@@ -1,30 +1,41 @@
 """A directory's weights and its config, which change together.
 
-Both are written under temporary names and then renamed, the weights first. Whatever an
-interruption leaves can be told apart:
-
-    both temporary files, or the weights' alone    the old pair is whole
-    the config's alone                             the new weights are in place: it belongs to them
+Both are written under temporary names and then renamed, the weights first. The weights' metadata
+holds the sha256 of the config that they were saved with, so that whatever an interruption leaves
+can be told apart: a config that still has its temporary name is the one in force if it fits the
+weights in place, and else nothing. config.json itself is not held against it, for people edit it.
 """
 
+import hashlib
 import os
 from pathlib import Path
 
-from minibert.interop.tensors import file_bytes
-from minibert.text.disk import part_of, sync_folder, write_part
+from minibert.interop.tensors import file_bytes, read_header
+from minibert.text.disk import locked, part_of, sync_folder, write_part
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+SEAL = "config_sha256"
 
 
 def config_path(folder):
     """The file that holds the config of a directory's weights."""
     config, weights = Path(folder) / CONFIG, Path(folder) / WEIGHTS
-    interrupted = part_of(config).is_file() and not part_of(weights).exists()
-    return part_of(config) if interrupted else config
+    pending = part_of(config)
+    if not pending.is_file() or part_of(weights).exists():  # then the new weights are not in place
+        return config
+    try:
+        seal = read_header(weights)[1].get(SEAL)
+    except (OSError, ValueError):
+        return config
+    return pending if seal == _sha256(pending.read_bytes()) else config
 
 
 def write_pair(folder, tensors, metadata, config_text):
-    """Write config.json and model.safetensors, so that no mixture of old and new is ever read.
+    """Write config.json and model.safetensors, so that no mixture of old and new is ever left.
+
+    That holds when it is killed, and when several processes or threads write into one folder:
+    they take turns, and the last one's pair is there in the end (see `minibert.text.disk.locked`
+    for where folders cannot be locked).
 
     Parameters
     ----------
@@ -41,17 +52,27 @@ def write_pair(folder, tensors, metadata, config_text):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    config, weights = folder / CONFIG, folder / WEIGHTS
+    config = config_text.encode("utf-8")
+    weights = file_bytes(tensors, metadata | {SEAL: _sha256(config)})
+    with locked(folder):
+        _settle(folder)  # what an earlier save did not come to
+        try:
+            write_part(folder / WEIGHTS, weights)
+            write_part(folder / CONFIG, config)
+            os.replace(part_of(folder / WEIGHTS), folder / WEIGHTS)
+        finally:
+            _settle(folder)
+        sync_folder(folder)
+
+
+def _settle(folder):
+    """Put the config in force in its place, and take other temporary files away."""
+    config = folder / CONFIG
     if config_path(folder) != config:
-        os.replace(config_path(folder), config)  # what an earlier save did not come to
-    try:
-        write_part(weights, file_bytes(tensors, metadata))
-        write_part(config, config_text.encode("utf-8"))
-        os.replace(part_of(weights), weights)
-    except BaseException:
-        # In this order, since the config's alone would mean that it is the one in force.
-        part_of(config).unlink(missing_ok=True)
-        part_of(weights).unlink(missing_ok=True)
-        raise
-    os.replace(part_of(config), config)
-    sync_folder(folder)
+        os.replace(part_of(config), config)
+    part_of(config).unlink(missing_ok=True)
+    part_of(folder / WEIGHTS).unlink(missing_ok=True)
+
+
+def _sha256(data):
+    return hashlib.sha256(data).hexdigest()

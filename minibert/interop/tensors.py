@@ -77,7 +77,13 @@ def file_bytes(tensors, metadata):
     if not all(isinstance(x, str) for pair in metadata.items() for x in pair):
         raise TypeError(f"metadata is {metadata!r:.80}; wanted texts by name")
     # The library takes the memory as it lies: anything but C order would be corrupted.
-    return save({name: np.asarray(a, order="C") for name, a in tensors.items()}, metadata or None)
+    data = save({name: np.asarray(a, order="C") for name, a in tensors.items()}, metadata or None)
+    # It writes the metadata in an order of chance; ours gives equal models equal files.
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.dumps(json.loads(data[8 : 8 + length]), ensure_ascii=False, sort_keys=True)
+    header = header.encode("utf-8")
+    header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header + memoryview(data)[8 + length :]
 
 
 def read_tensors(path):

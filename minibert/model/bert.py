@@ -59,7 +59,7 @@ def bert_forward(
         x = encoded.pooled if HEADS[head].reads == "pooled" else encoded.hidden[-1]
         logits, c_head = HEADS[head].forward(
             params, config, x if at is None else x[at],  # (B,D), (B,L,D) or (P,D)
-            drop=drop and drop.at(1 + SITES_PER_LAYER * config.n_layers, config.dropout),
+            drop=drop and drop.at(1 + SITES_PER_LAYER * config.n_layers, config.head_dropout),
             linear=linear,
         )
     cache.append((head, at, c_head))

@@ -52,7 +52,8 @@ def best_span(start_logits, end_logits, context, *, max_answer=30, threshold=0.0
     Raises
     ------
     ValueError
-        Shapes differ, a logit is not finite, max_answer is below 1, or the context has place 0.
+        Shapes differ, a logit is not finite, max_answer is below 1, threshold is no number, or the
+        context has place 0.
 
     Examples
     --------
@@ -65,7 +66,7 @@ def best_span(start_logits, end_logits, context, *, max_answer=30, threshold=0.0
     """
     start, end = (np.atleast_2d(np.asarray(a, np.float64)) for a in (start_logits, end_logits))
     context = np.atleast_2d(context)
-    _check(start, end, context, max_answer)
+    _check(start, end, context, max_answer, threshold)
     W, L = start.shape
     nulls = start[:, 0] + end[:, 0]  # (W,)  (2)
     A = min(max_answer, L)
@@ -81,7 +82,7 @@ def best_span(start_logits, end_logits, context, *, max_answer=30, threshold=0.0
     return Span(i, i + more, best, null - best, window)
 
 
-def _check(start, end, context, max_answer):
+def _check(start, end, context, max_answer, threshold):
     if start.ndim != 2 or start.size == 0 or not start.shape == end.shape == context.shape:
         raise ValueError(
             f"start_logits is {start.shape}, end_logits {end.shape}, context {context.shape}; "
@@ -94,5 +95,9 @@ def _check(start, end, context, max_answer):
         )
     if not (np.isfinite(start).all() and np.isfinite(end).all()):
         raise ValueError("start_logits or end_logits has a NaN or an infinity")
-    if not isinstance(max_answer, (int, np.integer)) or max_answer < 1:
+    whole = isinstance(max_answer, (int, np.integer)) and not isinstance(max_answer, bool)
+    if not whole or max_answer < 1:
         raise ValueError(f"max_answer is {max_answer!r}; it is a number of tokens, at least 1")
+    number = isinstance(threshold, (int, float, np.number)) and not isinstance(threshold, bool)
+    if not number or np.isnan(threshold):
+        raise ValueError(f"threshold is {threshold!r}; it is a number, or infinity")

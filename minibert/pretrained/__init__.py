@@ -28,26 +28,3 @@ TinyBertForQuestionAnswering = TinyBERTForQuestionAnswering = BertForQuestionAns
 TinyBertForSequenceClassification = BertForSequenceClassification
 TinyBERTForSequenceClassification = BertForSequenceClassification
 TinyBertForTokenClassification = TinyBERTForTokenClassification = BertForTokenClassification
-
-__all__ = [
-    "BertForMaskedLM",
-    "BertForNextSentencePrediction",
-    "BertForQuestionAnswering",
-    "BertForSequenceClassification",
-    "BertForTokenClassification",
-    "BertModel",
-    "ModelOutput",
-    "TinyBERTForMaskedLM",
-    "TinyBERTForNextSentencePrediction",
-    "TinyBERTForQuestionAnswering",
-    "TinyBERTForSequenceClassification",
-    "TinyBERTForTokenClassification",
-    "TinyBERTModel",
-    "TinyBertForMaskedLM",
-    "TinyBertForNextSentencePrediction",
-    "TinyBertForQuestionAnswering",
-    "TinyBertForSequenceClassification",
-    "TinyBertForTokenClassification",
-    "TinyBertModel",
-    "load",
-]

@@ -96,11 +96,15 @@ CLASSES = {
 def load(path):
     """Read a model whatever its head.
 
+    It has one head. Of a folder with more, such as a BertForPreTraining's (words, and the next
+    sentence), the others are left out, and are not there when the model is saved again; to have
+    them, read the folder with their own class.
+
     Parameters
     ----------
     path : path
         A file of `save`, or a folder: then config.json, or else the names of the tensors, tell the
-        head.
+        head. A BertForPreTraining is read as a BertForMaskedLM.
 
     Returns
     -------

@@ -17,7 +17,7 @@ import dataclasses
 
 from minibert.distill import TinyBertSpec, bottom_map, top_map, uniform_map
 from minibert.pretrained import BertForMaskedLM, BertModel
-from minibert.recipes.examples import MaskedEpochs
+from minibert.recipes.examples import MaskedEpochs, encode
 from minibert.recipes.job import (
     all_texts,
     encode_inputs,
@@ -29,7 +29,13 @@ from minibert.recipes.job import (
     teacher_logits,
     validator,
 )
-from minibert.recipes.models import classifier_for, found_teacher, new_student, new_teacher
+from minibert.recipes.models import (
+    classifier_from,
+    found_teacher,
+    new_student,
+    new_teacher,
+    text_length,
+)
 from minibert.recipes.stages import distill_inside, distill_predictions, finetune
 from minibert.recipes.stages import prune as cut_and_recover
 
@@ -37,57 +43,39 @@ LAYER_MAPS = {"uniform": uniform_map, "top": top_map, "bottom": bottom_map}
 
 
 def pretrain(job):
-    """The teacher learns to predict hidden words in all texts."""
-    folder, stage = job.out / "pretrained", job.recipe.stages.pretrain
-    is_new = not job.recipe.teacher.model
-    if is_there(job, folder) or not (is_new or stage.is_on):
-        return
-    texts = _flat(job.task.train.inputs + job.task.unlabelled)
-    if is_new:
-        model = new_teacher(job.recipe, texts)
+    """The teacher learns to predict masked tokens in all texts."""
+    stage = job.recipe.stages.pretrain
+    if not is_pretrained(job.recipe):
+        job.say("stages.pretrain is switched off")
+    elif is_there(job, "pretrained"):
+        job.say(f"{job.out / 'pretrained'} is there already")
     else:
-        model = found_teacher(job.recipe, BertForMaskedLM)
-    examples = encode_inputs(job, model, texts)
-    if stage.is_on:
+        model, examples = untrained_teacher(job)
         batches = MaskedEpochs(examples, stage.batch_size, job.recipe.seed, model.tokenizer)
         job.run.train("pretrain", model, batches, in_updates(stage, examples))
-    save(job, model, folder)
+        save(job, model, "pretrained", stages=["pretrain"])
 
 
 def finetune_teacher(job):
     """The teacher learns the labels."""
-    folder, stage = job.out / "teacher", job.recipe.stages.finetune
-    if is_there(job, folder):
+    stage = job.recipe.stages.finetune
+    if is_there(job, "teacher"):
+        job.say(f"{job.out / 'teacher'} is there already")
         return
-    start = pretrained_teacher(job)
-    teacher = classifier_for(start, job.task, job.recipe.seed)
+    teacher = classifier_from(pretrained_teacher(job), job.recipe.seed, job.task)
     if stage.is_on:
         examples = encode_inputs(job, teacher, job.task.train.inputs, job.task.train.labels)
         stage = in_updates(stage, examples)
         finetune(job.run, "finetune", teacher, examples, stage, validator(job))
-    elif start.head == "classification" and start.config.labels == job.task.names:
-        pass  # it knows these very classes
-    elif start.head != "classification" or start.config.classes != job.task.classes:
-        raise ValueError(
-            "stages.finetune is switched off, but teacher.model is no classifier of these "
-            f"{job.task.classes} classes; give it epochs"
-        )
-    elif start.config.labels:
-        raise ValueError(
-            f"stages.finetune is switched off, but teacher.model's classes are "
-            f"{', '.join(start.config.labels)}, those of the data {', '.join(job.task.names)}"
-        )
-    else:
-        job.say(f"the teacher's classes have no names; in their order: {', '.join(job.task.names)}")
-        teacher.params |= {n: start.params[n] for n in ("classifier.weight", "classifier.bias")}
-    save(job, teacher, folder)
+    save(job, teacher, "teacher", stages=["finetune"])
 
 
 def distill(job):
-    """The student learns the teacher's inside, then its predictions."""
+    """The student learns the teacher's layers, then its predictions."""
     recipe, stages = job.recipe, job.recipe.stages
-    folder = job.out / ("student-unpruned" if prunes(recipe) else "student")
-    if is_there(job, folder):
+    name = "student-unpruned" if prunes(recipe) else "student"
+    if is_there(job, name):
+        job.say(f"{job.out / name} is there already")
         return
     teacher, begins = read_classifier(job, "teacher"), student_begins(job)
     student = new_student(recipe, begins, job.task, layer_map_of(recipe))
@@ -105,26 +93,30 @@ def distill(job):
         distill_predictions(
             job.run, "task_predictions", student, taught, stage, recipe.distill.tau, validator(job)
         )
-    save(job, student, folder)
+    save(job, student, name, stages=["general", "task_inside", "task_predictions"])
 
 
 def train_alone(job):
     """An equal student learns the labels without a teacher, for comparison."""
-    recipe, folder = job.recipe, job.out / "student-alone"
-    if not recipe.stages.alone.is_on or is_there(job, folder):
+    recipe = job.recipe
+    if not recipe.stages.alone.is_on or is_there(job, "student-alone"):
         return
     begins = student_begins(job)
     student = new_student(recipe, begins, job.task, layer_map_of(recipe))
     examples = encode_inputs(job, begins, job.task.train.inputs, job.task.train.labels)
     stage = in_updates(recipe.stages.alone, examples)
     finetune(job.run, "alone", student, examples, stage, validator(job))
-    save(job, student, folder)
+    save(job, student, "student-alone", stages=["alone"])
 
 
 def prune(job):
     """Heads, neurons and weights of the student are cut, and the rest recovers."""
-    recipe, folder = job.recipe, job.out / "student"
-    if not prunes(recipe) or is_there(job, folder):
+    recipe = job.recipe
+    if not prunes(recipe):
+        job.say("the recipe prunes nothing: [prune] says which shares stay")
+        return
+    if is_there(job, "student"):
+        job.say(f"{job.out / 'student'} is there already")
         return
     teacher, student = read_classifier(job, "teacher"), read_classifier(job, "student-unpruned")
     texts = all_texts(job, teacher)
@@ -135,30 +127,64 @@ def prune(job):
     student = cut_and_recover(
         job.run, "recover", student, examples, taught, stage, **shares, tau=recipe.distill.tau
     )
-    save(job, student, folder)
+    save(job, student, "student", stages=["recover"])
 
 
 def quantize(job):
     """The student in int8."""
-    folder = job.out / "student-int8"
-    if job.recipe.int8.enabled and not is_there(job, folder):
-        save(job, read_classifier(job, "student").quantize(), folder)
+    if job.recipe.int8.enabled and not is_there(job, "student-int8"):
+        save(job, read_classifier(job, "student").quantize(), "student-int8")
 
 
 def write_dense(job):
     """The student with zeros in place of what was removed, as transformers can read it."""
-    folder = job.out / "student-dense"
-    if not is_there(job, folder):
-        save(job, read_classifier(job, "student"), folder, dense=True)
+    if not is_there(job, "student-dense"):
+        save(job, read_classifier(job, "student"), "student-dense", dense=True)
+
+
+def is_pretrained(recipe):
+    """Whether there is a stage of pre-training, which a new teacher needs."""
+    is_new, stage = not recipe.teacher.model, recipe.stages.pretrain
+    if is_new and not stage.is_on:
+        raise ValueError(
+            "the recipe has no teacher.model, and stages.pretrain is switched off: name a model, "
+            "or give stages.pretrain epochs, for a new one"
+        )
+    return stage.is_on
+
+
+def untrained_teacher(job):
+    """The masked language model that pre-training starts from, and all texts as its ids."""
+    recipe = job.recipe
+    texts = _flat(job.task.train.inputs + job.task.unlabelled)
+    if recipe.teacher.model:
+        model = found_teacher(recipe, BertForMaskedLM)
+    else:
+        model = new_teacher(recipe, texts)
+    return model, encode(model.tokenizer, texts, max_length=text_length(recipe, model))
 
 
 def pretrained_teacher(job):
-    """The teacher before it learns the labels."""
-    if (job.out / "pretrained" / "config.json").exists():
-        return BertModel.from_pretrained(job.out / "pretrained")
-    if not job.recipe.teacher.model:
-        raise ValueError("the recipe has no teacher.model: give one, or run `minibert pretrain`")
-    return found_teacher(job.recipe)
+    """The teacher before it learns the labels; if it is not to learn them, it knows them."""
+    recipe, names = job.recipe, job.task.names
+    if is_pretrained(recipe):
+        if not is_there(job, "pretrained"):
+            raise FileNotFoundError(f"{job.out / 'pretrained'} is not there: run `pretrain` first")
+        model = BertModel.from_pretrained(job.out / "pretrained")
+    else:
+        model = found_teacher(recipe)
+    if recipe.stages.finetune.is_on:
+        return model
+    theirs = model.config.label_names() if model.head == "classification" else ()
+    if model.config.classes == job.task.classes and theirs and not names:
+        return model
+    if theirs != names:
+        raise ValueError(
+            f"stages.finetune is switched off, but the classes of the teacher are "
+            f"{', '.join(theirs) or 'none'}, those of the data {', '.join(names) or 'numbers'}"
+        )
+    model.config = dataclasses.replace(model.config, labels=names)
+    return model
 
 
 def student_begins(job):
@@ -168,20 +194,28 @@ def student_begins(job):
 
 
 def loss_spec(recipe, student, teacher):
-    """Which losses between which layers; checked before anything is trained."""
-    settings = recipe.distill
+    """Which losses between which layers, or None; checked before anything is trained."""
+    settings, stages = recipe.distill, recipe.stages
+    inside = stages.general.is_on or stages.task_inside.is_on
+    if not (inside or stages.task_predictions.is_on):
+        raise ValueError(
+            "nothing is distilled: the stages general, task_inside and "
+            "task_predictions are all switched off"
+        )
+    if not inside:
+        return None
+    losses = (settings.attention, settings.hidden, settings.embedding)
+    if not any(losses):
+        raise ValueError("[distill] switches every loss off that general and task_inside train by")
     layer_map = layer_map_of(recipe)(student.config.n_layers, teacher.config.n_layers)
-    if settings.attention:
-        for m, t in enumerate(layer_map):
-            ours, theirs = student.config.layers[m].heads, teacher.config.layers[t - 1].heads
-            if ours != theirs:
-                raise ValueError(
-                    f"student.heads is {ours}, the teacher has {theirs}: the attention loss "
-                    f"compares head by head; set student.heads={theirs} or distill.attention=false"
-                )
-    return TinyBertSpec(
-        layer_map, settings.attention, settings.hidden, settings.embedding, settings.pad
-    )
+    for m, t in enumerate(layer_map):
+        ours, theirs = student.config.layers[m].heads, teacher.config.layers[t - 1].heads
+        if settings.attention and ours != theirs:
+            raise ValueError(
+                f"student.heads is {ours}, the teacher has {theirs}: the attention loss "
+                f"compares head by head; set student.heads={theirs} or distill.attention=false"
+            )
+    return TinyBertSpec(layer_map, *losses, settings.pad)
 
 
 def layer_map_of(recipe):

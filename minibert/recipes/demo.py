@@ -24,7 +24,7 @@ from minibert.eval.bag_of_words import BagOfWords
 from minibert.pretrained import BertForSequenceClassification
 from minibert.recipes.figures import draw
 from minibert.recipes.material import encode_material, shuffled
-from minibert.recipes.models import save_quietly
+from minibert.recipes.models import classifier_from, save_quietly
 from minibert.recipes.recipe import Stage
 from minibert.recipes.report import (
     bag_of_words_costs,
@@ -35,7 +35,6 @@ from minibert.recipes.report import (
 from minibert.recipes.stages import (
     Run,
     best_of,
-    classifier_from,
     distill_inside,
     distill_predictions,
     finetune,

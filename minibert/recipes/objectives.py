@@ -15,8 +15,6 @@ from minibert.model import (
     encoder_forward,
 )
 
-INNER = frozenset({"hidden", "scores"})
-
 
 class TransformerDistillation:
     """TinyBERT's losses inside the network: attention, hidden states, embeddings.
@@ -36,13 +34,16 @@ class TransformerDistillation:
 
     def __init__(self, teacher, student_config, spec, seed=0):
         self.teacher, self.spec = teacher, spec
+        # The scores of all layers are the largest arrays there are.
+        self.want = frozenset({"hidden", "scores"} if spec.attention else {"hidden"})
         self.params = init_projections(student_config.hidden, teacher.config.hidden, seed)
 
     def __call__(self, model, batch, drop):
         inputs = check_batch(*_inputs(batch))
-        taught, _ = encoder_forward(self.teacher.params, self.teacher.config, *inputs, want=INNER)
+        teacher = self.teacher
+        taught, _ = encoder_forward(teacher.params, teacher.config, *inputs, want=self.want)
         encoded, cache = encoder_forward(
-            model.params, model.config, *inputs, want=INNER, drop=drop
+            model.params, model.config, *inputs, want=self.want, drop=drop
         )
         loss, parts, d_student, d_proj = tinybert_loss(
             encoded, taught, inputs[-1], self.params, self.spec

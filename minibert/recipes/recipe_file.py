@@ -5,6 +5,7 @@ A field that does not exist is refused with the nearest that does.
 
 import dataclasses
 import difflib
+import math
 import tomllib
 from pathlib import Path
 
@@ -25,7 +26,7 @@ CHOICES = {
 WITHOUT_SCORE = ("pretrain", "general", "task_inside", "recover")
 SHARES = ("prune.heads", "prune.neurons")  # in (0, 1]
 FRACTIONS = ("prune.zeros", "data.dev_share", "warmup")  # in [0, 1)
-POSITIVE = ("data.max_length", "teacher.vocab", "batch_size", "tau")
+POSITIVE = ("teacher.vocab", "batch_size", "tau")
 NOT_NEGATIVE = (
     "data.unlabelled_limit",
     "seed",
@@ -77,8 +78,8 @@ def read_recipe(path=None, settings=()):
     if path is not None:
         try:
             values = tomllib.loads(Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf").decode())
-        except FileNotFoundError:
-            raise FileNotFoundError(f"no recipe {path}") from None
+        except (FileNotFoundError, IsADirectoryError):
+            raise FileNotFoundError(f"no recipe {path}; it is a TOML file") from None
         except ValueError as error:
             raise ValueError(f"{path} is not TOML: {error}") from None
     for setting in settings:
@@ -140,22 +141,29 @@ def _checked(name, value, kind):
             {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[k]
             for k in kinds
         )
-        raise ValueError(f"recipe: {name} is {value!r}; it is {wanted}")
+        hint = f" (in quotes: {name}='\"{value}\"')" if str in kinds else ""
+        raise ValueError(f"recipe: {name} is {value!r}; it is {wanted}{hint}")
     last = name.rpartition(".")[2]
     choices = CHOICES.get(name) or CHOICES.get(last)
     wanted = None
     if choices and value not in choices:
         near = difflib.get_close_matches(str(value), choices, 1)
         wanted = f"one of {', '.join(choices)}" + (f"; did you mean {near[0]!r}?" if near else "")
-    elif value == "best" and name.split(".")[-2] in WITHOUT_SCORE:
+    elif last == "keep" and value == "best" and name.split(".")[-2] in WITHOUT_SCORE:
         wanted = "last: there is nothing to be scored in this stage"
+    elif isinstance(value, float) and not math.isfinite(value):
+        wanted = "a finite number"
+    elif name == "out" and not value:
+        wanted = "the name of a folder"
+    elif name == "data.max_length" and value < 3:
+        wanted = "at least 3: two of a text's tokens are [CLS] and [SEP]"
     elif name in SHARES and not 0 < value <= 1:
         wanted = "a share in (0, 1]"
     elif (name in FRACTIONS or last in FRACTIONS) and not 0 <= value < 1:
         wanted = "a share in [0, 1)"
     elif (name in POSITIVE or last in POSITIVE) and not value > 0:
         wanted = "above 0"
-    elif (name in NOT_NEGATIVE or last in NOT_NEGATIVE) and not 0 <= value < float("inf"):
+    elif (name in NOT_NEGATIVE or last in NOT_NEGATIVE) and not value >= 0:
         wanted = "at least 0"
     if wanted:
         raise ValueError(f"recipe: {name} is {value!r}; it is {wanted}")

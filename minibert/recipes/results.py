@@ -7,6 +7,7 @@ from minibert.eval import scores
 from minibert.eval.bag_of_words import BagOfWords
 from minibert.pretrained import load
 from minibert.recipes.examples import encode, predict_logits
+from minibert.recipes.models import text_length
 from minibert.recipes.report import (
     bag_of_words_costs,
     format_table,
@@ -34,11 +35,11 @@ def report(job):
         predictors[name] = lambda inputs, m=model: predict(m, task.kind, inputs, job)
     times = latencies(predictors, task.test.inputs)
     file = out / "bag-of-words.safetensors"
-    texts, _ = task.test.texts_and_pairs
+    texts = [item if isinstance(item, str) else " ".join(item) for item in task.test.inputs]
     costs = bag_of_words_costs(words, texts, file, times["bag-of-words"])
     rows = [_row("bag-of-words", words_predict(words, task.test.inputs), job, costs)]
     for name, model in models.items():
-        length = min(job.recipe.data.max_length, model.config.positions)
+        length = text_length(job.recipe, model)
         examples = encode(model.tokenizer, task.test.inputs, max_length=length)
         predicted = decide(predict_logits(model, examples), task.kind)
         costs = model_costs(model, out / name, examples.lengths, times[name])
@@ -52,7 +53,6 @@ def report(job):
             "test": len(task.test.inputs),
             "unlabelled": len(task.unlabelled),
         },
-        "longer_than_max_length": examples.n_cut if models else 0,
         "recipe": job.recipe.to_dict(),
     }
     table = format_table(rows, list(rows[0]["intervals"]))
@@ -79,7 +79,7 @@ def words_predict(words, inputs):
 
 def predict(model, kind, inputs, job):
     """What a model says of texts or pairs, as they come."""
-    length = min(job.recipe.data.max_length, model.config.positions)
+    length = text_length(job.recipe, model)
     batch = model.tokenizer(list(inputs), truncation=True, max_length=length)
     return decide(model(**batch).logits, kind)
 

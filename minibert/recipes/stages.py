@@ -14,7 +14,6 @@ import numpy as np
 
 from minibert.distill import TinyBertSpec, uniform_map
 from minibert.eval import accuracy
-from minibert.model import init_params
 from minibert.pretrained import BertForMaskedLM, BertForSequenceClassification
 from minibert.prune import (
     add_importance,
@@ -66,17 +65,20 @@ class Run:
         if self.resume or best:
             folder = self.out / "checkpoints" / name
             checkpoints = Checkpoints(folder, settings=asdict(stage))
-        self.histories[name] = fit(
-            self.first_step(model, stage, objective),
-            batches,
-            total_steps=stage.steps,
-            out=self.out / "logs" / name,
-            description=name,
-            progress=self.progress,
-            checkpoints=checkpoints,
-            save_every=self.save_every,
-            validate=validate if best else None,
-        )
+        try:
+            self.histories[name] = fit(
+                self.first_step(model, stage, objective),
+                batches,
+                total_steps=stage.steps,
+                out=self.out / "logs" / name,
+                description=name,
+                progress=self.progress,
+                checkpoints=checkpoints,
+                save_every=self.save_every,
+                validate=validate if best else None,
+            )
+        except FloatingPointError as error:
+            raise FloatingPointError(f"{name}: {error}") from None
         if best:
             checkpoints.load_best(model)
         return model
@@ -121,15 +123,6 @@ def finetune(run, name, model, examples, stage, validate=None):
     """Train a classifier on labels, in place."""
     batches = Epochs(examples, stage.batch_size, run.seed)
     return run.train(name, model, batches, stage, validate=validate)
-
-
-def classifier_from(model, seed):
-    """A classifier with the body of another model, copied, and a new head."""
-    fresh = init_params(model.config, seed, "classification")
-    params = {
-        name: model.params[name].copy() if name in model.params else p for name, p in fresh.items()
-    }
-    return BertForSequenceClassification(model.config, params, tokenizer=model.tokenizer)
 
 
 def distill_inside(run, name, student, teacher, texts, stage, spec=None):
@@ -185,7 +178,7 @@ def prune(run, name, model, examples, texts, stage, *, heads, neurons, zeros, ta
     model : BertForSequenceClassification
         Is not changed.
     examples : Examples
-        Labelled; importance is measured on the first of them.
+        Labelled; importance is measured on some batches of them.
     texts : Examples
         With the teacher's logits, for the recovery.
     stage : Stage

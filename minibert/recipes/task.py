@@ -1,6 +1,7 @@
 """What a recipe learns from and is measured on: files read, split, with labels as numbers."""
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,24 @@ class Task(NamedTuple):
         """C; 1 for regression."""
         return len(self.names) or 1
 
+    def summary(self):
+        """What there is, in a few lines."""
+        sizes = f"{len(self.train.inputs)} texts to train on, {len(self.dev.inputs)} to validate"
+        if self.test is not self.dev:
+            sizes += f", {len(self.test.inputs)} to test"
+        yield f"{sizes}, {len(self.unlabelled)} without labels"
+        if self.names:
+            counts = np.bincount(self.train.labels, minlength=len(self.names))
+            most = [f"{name} {n}" for name, n in zip(self.names, counts, strict=True)][:12]
+            more = f" and {len(counts) - 12} more" if len(counts) > 12 else ""
+            yield f"{len(counts)} classes: {', '.join(most)}{more}"
+        else:
+            yield f"numbers from {self.train.labels.min():g} to {self.train.labels.max():g}"
+        for name, part in (("validation", self.dev), ("test", self.test)):
+            known = len(set(part.inputs) & set(self.train.inputs))
+            if known and (name == "validation" or self.test is not self.dev):
+                yield f"{known} {name} texts are among the training texts, too"
+
 
 def read_task(data, seed, names=()):
     """Read the files that a recipe names.
@@ -69,8 +88,7 @@ def read_task(data, seed, names=()):
         names, labels = (), np.array(labels, np.float32)
     else:
         names = tuple(names) if set(names) >= set(labels) else tuple(label_names(labels))
-        if len(set(labels)) < 2:
-            raise ValueError(f"{data.train} has one label only, {labels[0]!r}: nothing to learn")
+        _check_classes(data.train, labels)
         labels = np.array(label_indices(labels, names, data.train))
     train = Part(inputs, labels)
     dev = test = None
@@ -80,12 +98,15 @@ def read_task(data, seed, names=()):
         raise ValueError("the recipe has neither data.dev nor a data.dev_share above 0")
     else:
         rest, aside = _split(labels, data.dev_share, seed, stratified=not numbers)
-        train, dev = _rows(train, rest), _rows(train, aside)
+        dev = _rows(train, aside)
+        known = set(dev.inputs)  # a text that occurs twice would be in both parts
+        train = _rows(train, [i for i in rest if train.inputs[i] not in known])
     test = _part(data.test, data, names) if data.test else dev
     unlabelled = []
     if data.unlabelled:
         unlabelled, _ = _read(data.unlabelled, data, numbers, need_label=False)
-        unlabelled = [item for item in unlabelled if "".join(item).strip()]
+        known = {*dev.inputs, *test.inputs}  # what is measured is not learned from
+        unlabelled = [x for x in unlabelled if "".join(x).strip() and x not in known]
         unlabelled = unlabelled[: data.unlabelled_limit or None]
     return Task(data.task, names, train, dev, test, unlabelled)
 
@@ -130,6 +151,19 @@ def _read(name, data, numbers, need_label=True):
     if not texts:
         raise ValueError(f"{path} is empty")
     return texts if pairs is None else list(zip(texts, pairs, strict=True)), labels
+
+
+def _check_classes(name, labels):
+    """Refuse labels that can hardly be classes."""
+    counts = Counter(labels)
+    if len(counts) < 2:
+        raise ValueError(f"{name} has one label only, {labels[0]!r}: nothing to learn")
+    if len(counts) > 10 and len(counts) > len(labels) / 3:
+        raise ValueError(
+            f"{name} has {len(counts)} different labels for {len(labels)} texts, such as "
+            f"{labels[0]!r}: is data.label the right column? Numbers to be predicted need "
+            'data.task="regression"'
+        )
 
 
 def _part(name, data, names):

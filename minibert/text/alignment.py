@@ -5,7 +5,6 @@ going through the text again.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from minibert.text.pieces import Pieces
 from minibert.text.rows import Row, framed
@@ -28,10 +27,8 @@ class Alignment:
         self, texts: list, rows: list[Row], special: bool, trace: Callable[[str | list], Pieces]
     ):
         self.rows, self.special = rows, special
-        # The windows of one text stand side by side: two pairs are enough to remember.
-        self._trace = lru_cache(2)(
-            lambda sample: tuple(None if t is None else trace(t) for t in texts[sample])
-        )
+        self._texts, self._trace = texts, trace
+        self._traced: dict[int, tuple[Pieces, Pieces | None]] = {}
 
     def offsets(self, i: int) -> list[tuple[int, int]]:
         """First and last + 1 character of every token; (0, 0) at special tokens."""
@@ -51,9 +48,16 @@ class Alignment:
     def _of_pieces(self, i: int, name: str, at_special) -> list:
         """One of the lists of `Pieces`, brought into the form of the row."""
         sample, first, second = self.rows[i]
-        a, b = self._trace(sample)
+        a, b = self._pieces(sample)
         return framed(
             getattr(a, name)[first],
             None if b is None else getattr(b, name)[second],
             (at_special, at_special) if self.special else None,
         )
+
+    def _pieces(self, sample: int) -> tuple[Pieces, Pieces | None]:
+        """The pieces of a text, or pair; remembered, as its windows stand side by side."""
+        if sample not in self._traced:
+            pair = self._texts[sample]
+            self._traced = {sample: tuple(None if t is None else self._trace(t) for t in pair)}
+        return self._traced[sample]

@@ -1,5 +1,10 @@
 """Check what a tokenizer is called with, and bring it into one form."""
 
+from collections.abc import Iterable
+from numbers import Integral
+
+from minibert.text.vocabulary import SPECIAL_TOKENS
+
 
 def choice(name: str, value, default: str, choices: tuple[str, ...]) -> str | None:
     """What an option means that may be True (the default), False or None (nothing), or a word."""
@@ -12,14 +17,53 @@ def choice(name: str, value, default: str, choices: tuple[str, ...]) -> str | No
     return value
 
 
-def check_stride(stride: int, return_overflowing_tokens: bool) -> None:
-    """Refuse a `stride` that is negative, or asked for without windows."""
-    if not isinstance(stride, int) or stride < 0:
-        raise ValueError(f"stride={stride!r}; give the number of pieces that windows share, >= 0")
+def check_whole(name: str, value, least: int = 1) -> None:
+    """Refuse what is no whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name}={value!r:.40}; give a whole number, at least {least}")
+
+
+def check_rules(rules: dict) -> None:
+    """Refuse a rule of tokenization that is neither True, False nor None."""
+    for name, value in rules.items():
+        if not isinstance(value, bool | None):
+            raise ValueError(f"{name}={value!r:.40}; give True, False or None")
+
+
+def added_lists(added, special, normalized) -> dict[str, list[str]]:
+    """The lists of added tokens by the names of the arguments; the later are within the first."""
+    given = {
+        "added_tokens": added,
+        "additional_special_tokens": special,
+        "normalized_tokens": normalized,
+    }
+    for name, tokens in given.items():
+        if isinstance(tokens, str) or not isinstance(tokens, Iterable):
+            raise TypeError(f"{name}={tokens!r:.40}; give a list of tokens")
+        given[name] = list(tokens)
+        for token in given[name]:
+            if not isinstance(token, str) or not token:
+                raise TypeError(f"{name} holds {token!r:.40}; a token is a string, not empty")
+            if token not in (*given["added_tokens"], *SPECIAL_TOKENS):
+                raise ValueError(f"{name} holds {token!r:.40}, which is not in added_tokens")
+    return given
+
+
+def check_length(max_length: int, stride: int, return_overflowing_tokens: bool) -> None:
+    """Refuse a length, or a `stride`, that is no number, and a `stride` without windows."""
+    check_whole("max_length", max_length)
+    check_whole("stride", stride, 0)
     if stride and not return_overflowing_tokens:
         raise ValueError(
             f"stride={stride} is for windows; ask for them: return_overflowing_tokens=True"
         )
+
+
+def check_one(text, is_split_into_words: bool = False) -> None:
+    """Refuse a batch where one text is wanted."""
+    is_text, wanted = _form(is_split_into_words)
+    if not is_text(text):
+        raise TypeError(f"text is {text!r:.80}; give {wanted}; for several texts call tok(texts)")
 
 
 def pairs(text, text_pair, is_split_into_words: bool = False) -> list[tuple]:
@@ -27,9 +71,7 @@ def pairs(text, text_pair, is_split_into_words: bool = False) -> list[tuple]:
 
     A text is a string, or, with `is_split_into_words`, a list of words.
     """
-    is_text, wanted = _is_str, "a string"
-    if is_split_into_words:
-        is_text, wanted = _is_words, "a list of words"
+    is_text, wanted = _form(is_split_into_words)
     if is_text(text):
         if text_pair is not None and not is_text(text_pair):
             raise TypeError(f"text is {wanted}, so text_pair must be one, not {text_pair!r:.80}")
@@ -57,6 +99,11 @@ def _checked(item, index: int, is_text, wanted: str) -> tuple:
         f"the text at index {index} is {item!r:.80} ({type(item).__name__}); "
         f"every text must be {wanted}, or a pair of such"
     )
+
+
+def _form(is_split_into_words: bool):
+    """What tells a text, and what to call it."""
+    return (_is_words, "a list of words") if is_split_into_words else (_is_str, "a string")
 
 
 def _is_str(value) -> bool:

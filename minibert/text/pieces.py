@@ -1,7 +1,12 @@
-"""The pieces of a text: special tokens found, words split off, words spelled in WordPiece.
+r"""The pieces of a text: special tokens found, words split off, words spelled in WordPiece.
 
 `PieceFinder.ids` is the way nearly every text goes. `PieceFinder.trace` finds the same pieces and
-in addition, at about three times the cost, where each one comes from.
+in addition, at several times the cost, where each one comes from.
+
+Cleaning, accents and casing change a text's length. But each character becomes none, one or
+several without a look at its neighbours, so whoever notes for each character of the result which
+one it came from, its owner, knows the place of every word. (Marks that are sorted afterwards trade
+places, not owners.)
 
 A text is a string, or a list of words that somebody else has found (one per label, say). Such a
 word may fall into several of BERT's words; it counts as one all the same.
@@ -11,11 +16,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from minibert.text.basic import basic_tokenize
-from minibert.text.offsets import words_with_owners
+from minibert.text.added import word_pieces
+from minibert.text.basic import char_table, spaced_words
 from minibert.text.wordpiece import CONTINUES, wordpiece
 
 CACHE_WORDS = 1 << 16  # words whose pieces are remembered; about 20 MB when full
+_WORD = re.compile(r"\S+")
 
 
 class Pieces(NamedTuple):
@@ -42,20 +48,32 @@ class PieceFinder:
     ----------
     tokens : list of str
         The vocabulary; the place in the list is the id.
-    vocab : dict of str to int
-    verbatim : iterable of str
+    special : list of str
         Tokens that are found in a text wherever they stand, written exactly so. Of two that
         begin at the same place the longer one is taken.
+    added : dict of str to list of str
+        `added_tokens` are found so too; but `normalized_tokens`, of both kinds, are found
+        afterwards, in the text as the rules leave it.
     rules : dict
         `do_lower_case`, `strip_accents`, `tokenize_chinese_chars`.
+
+    Attributes
+    ----------
+    pieces : dict of str to int
+        The tokens that words are spelled with.
     """
 
-    def __init__(
-        self, tokens: list[str], vocab: dict[str, int], verbatim: Iterable[str], rules: dict
-    ):
-        self.tokens, self.vocab, self.rules = tokens, vocab, rules
-        longest_first = sorted(verbatim, key=len, reverse=True)
-        self._verbatim = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")")
+    def __init__(self, tokens: list[str], special: list[str], added: dict, rules: dict):
+        self.tokens, self.rules = tokens, rules
+        self.pieces = word_pieces(tokens, added["added_tokens"])
+        vocab = {token: i for i, token in enumerate(tokens)}
+        normalized = [t for t in added["normalized_tokens"] if t in vocab]
+        found = [*special, *added["added_tokens"]]
+        self._exact = {t: vocab[t] for t in found if t not in normalized}
+        # Of two that the rules make the same the first counts; one may come to nothing.
+        spaced = [(spaced_words(t, **rules), vocab[t]) for t in reversed(normalized)]
+        self._normalized = {words: i for words, i in spaced if words.strip()}
+        self._find_exact, self._find_normalized = _any_of(self._exact), _any_of(self._normalized)
         self._cache: dict[str, list[int]] = {}
 
     def ids(self, text: str | list[str]) -> list[int]:
@@ -63,13 +81,18 @@ class PieceFinder:
         if not isinstance(text, str):
             return [i for word in text for i in self.ids(word)]
         ids = []
-        for i, part in enumerate(self._verbatim.split(text)):
-            if i % 2:  # re.split puts what matched at the odd places
-                ids.append(self.vocab[part])
+        for _, part, is_token in _split(self._find_exact, text):
+            if is_token:
+                ids.append(self._exact[part])
                 continue
-            for word in basic_tokenize(part, **self.rules):
-                known = self._cache.get(word)
-                ids += self._look_up(word) if known is None else known
+            spaced = spaced_words(part, **self.rules)
+            for _, words, is_token in _split(self._find_normalized, spaced):
+                if is_token:
+                    ids.append(self._normalized[words])
+                    continue
+                for word in words.split():
+                    known = self._cache.get(word)
+                    ids += self._look_up(word) if known is None else known
         return ids
 
     def trace(self, text: str | list[str]) -> Pieces:
@@ -85,14 +108,18 @@ class PieceFinder:
 
     def _spelled(self, text: str) -> Iterator[tuple[list[int], range | list[int]]]:
         """The ids of every word, and for each of its characters the place in `text`."""
-        start = 0
-        for i, part in enumerate(self._verbatim.split(text)):
-            if i % 2:
-                yield [self.vocab[part]], range(start, start + len(part))
-            else:
-                for word, owners in words_with_owners(part, **self.rules):
-                    yield self._look_up(word), [start + i for i in owners]
-            start += len(part)
+        for start, part, is_token in _split(self._find_exact, text):
+            if is_token:
+                yield [self._exact[part]], range(start, start + len(part))
+                continue
+            owners = [start + i for i in owners_of(part, **self.rules)]
+            spaced = spaced_words(part, **self.rules)
+            for at, words, is_token in _split(self._find_normalized, spaced):
+                if is_token:
+                    yield [self._normalized[words]], owners[at : at + len(words)]
+                    continue
+                for word in _WORD.finditer(words):
+                    yield self._look_up(word[0]), owners[at + word.start() : at + word.end()]
 
     def _offsets(self, ids, owners) -> Iterator[tuple[int, int]]:
         """Share a word's characters out among its pieces; an [UNK] has all of them."""
@@ -109,5 +136,32 @@ class PieceFinder:
         if ids is None:
             if len(self._cache) >= CACHE_WORDS:
                 self._cache.clear()
-            ids = self._cache[word] = [self.vocab[p] for p in wordpiece(word, self.vocab)]
+            ids = self._cache[word] = [self.pieces[p] for p in wordpiece(word, self.pieces)]
         return ids
+
+
+def owners_of(text: str, **rules) -> list[int]:
+    r"""For each character of ``spaced_words(text, **rules)`` the one of `text` that it came from.
+
+    Examples
+    --------
+    >>> spaced_words("\x00Ça 天"), owners_of("\x00Ça 天")
+    ('ca  天 ', [1, 2, 3, 4, 4, 4])
+    """
+    table = char_table(**rules)
+    return [i for i, char in enumerate(text) for _ in table[ord(char)]]
+
+
+def _any_of(strings: Iterable[str]) -> re.Pattern | None:
+    """A pattern that matches any of some strings, the longest first; None if there are none."""
+    longest_first = sorted(strings, key=len, reverse=True)
+    either = "|".join(map(re.escape, longest_first))
+    return re.compile(f"({either})") if either else None
+
+
+def _split(pattern: re.Pattern | None, text: str) -> Iterator[tuple[int, str, bool]]:
+    """The parts of a text: where each begins, the part, whether it is a match of `pattern`."""
+    start = 0
+    for i, part in enumerate(pattern.split(text) if pattern else [text]):
+        yield start, part, i % 2 == 1  # re.split puts what matched at the odd places
+        start += len(part)

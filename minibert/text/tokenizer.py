@@ -2,26 +2,28 @@
 
 ``[CLS] a [SEP]``, or for a pair ``[CLS] a [SEP] b [SEP]``; the segment (token type) is 0 up to the
 first [SEP] and 1 after it; the attention mask is 1 on tokens and 0 on padding, which stands at
-the end (Devlin et al. 2018, section 3).
-
-The special tokens are recognised in the text as well, written exactly so ("Paris is [MASK]."),
-before anything else is done to it.
+the end (Devlin et al. 2018, section 3). The special tokens are recognised in the text as well,
+written exactly so ("Paris is [MASK]."), before anything else is done to it.
 """
 
-import json
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
-from minibert.text.arguments import check_stride, choice, pairs
+from minibert.text.arguments import (
+    added_lists,
+    check_length,
+    check_one,
+    check_rules,
+    check_whole,
+    choice,
+    pairs,
+)
 from minibert.text.batch import BatchEncoding
-from minibert.text.disk import write_text
 from minibert.text.encode import encode_batch
-from minibert.text.files import read_tokenizer_files
+from minibert.text.files import read_tokenizer_files, write_tokenizer_files
 from minibert.text.pieces import PieceFinder
-from minibert.text.tokenizer_json import compose
 from minibert.text.truncation import STRATEGIES
-from minibert.text.vocabulary import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, write_vocab
+from minibert.text.vocabulary import CLS, MASK, PAD, SEP, SPECIAL_TOKENS
 from minibert.text.wordpiece import CONTINUES, UNKNOWN
 
 
@@ -41,7 +43,11 @@ class BertTokenizer:
     model_max_length : int
         What ``truncation=True`` cuts to when a call names no `max_length`.
     added_tokens : iterable of str
-        Tokens of the vocabulary that are found in texts as the special tokens are.
+        Tokens of the vocabulary that are found in texts as the special tokens are, before words
+        are split off.
+    additional_special_tokens, normalized_tokens : iterable of str
+        Those of `added_tokens` that `decode` can skip; those that are found in other letters too,
+        if lower-casing makes them the same.
 
     Attributes
     ----------
@@ -56,7 +62,8 @@ class BertTokenizer:
     Raises
     ------
     ValueError
-        If the vocabulary lacks [PAD], [UNK], [CLS], [SEP] or one of `added_tokens`.
+        If the vocabulary lacks [PAD], [UNK], [CLS], [SEP] or one of `added_tokens`, or a setting
+        is none; its name is told.
 
     Examples
     --------
@@ -80,6 +87,8 @@ class BertTokenizer:
         tokenize_chinese_chars: bool = True,
         model_max_length: int = 512,
         added_tokens: Iterable[str] = (),
+        additional_special_tokens: Iterable[str] = (),
+        normalized_tokens: Iterable[str] = (),
     ):
         if isinstance(tokens, (str, os.PathLike)):
             raise TypeError(
@@ -88,8 +97,8 @@ class BertTokenizer:
             )
         self.tokens = list(tokens)
         self.vocab = {token: i for i, token in enumerate(self.tokens)}
-        self.added_tokens = list(added_tokens)
-        needed = (PAD, UNKNOWN, CLS, SEP, *self.added_tokens)
+        self.added = added_lists(added_tokens, additional_special_tokens, normalized_tokens)
+        needed = (PAD, UNKNOWN, CLS, SEP, *self.added["added_tokens"])
         missing = [token for token in needed if token not in self.vocab]
         if missing:
             raise ValueError(
@@ -97,19 +106,21 @@ class BertTokenizer:
                 "is it a BERT vocabulary, one token a line?"
             )
         self.rules = {
-            "do_lower_case": bool(do_lower_case),
+            "do_lower_case": do_lower_case,
             "strip_accents": strip_accents,
-            "tokenize_chinese_chars": bool(tokenize_chinese_chars),
+            "tokenize_chinese_chars": tokenize_chinese_chars,
         }
-        self.model_max_length = model_max_length
+        check_rules(self.rules)
+        check_whole("model_max_length", model_max_length)
+        self.model_max_length = int(model_max_length)
         self.pad_token_id, self.unk_token_id, self.cls_token_id, self.sep_token_id = (
             self.vocab[t] for t in (PAD, UNKNOWN, CLS, SEP)
         )
         self.mask_token_id = self.vocab.get(MASK)
         specials = [t for t in SPECIAL_TOKENS if t in self.vocab]
-        self.all_special_ids = [self.vocab[t] for t in specials]
-        verbatim = [*specials, *self.added_tokens]
-        self._pieces = PieceFinder(self.tokens, self.vocab, verbatim, self.rules)
+        skipped = [*specials, *self.added["additional_special_tokens"]]
+        self.all_special_ids = [self.vocab[t] for t in dict.fromkeys(skipped)]
+        self._pieces = PieceFinder(self.tokens, specials, self.added, self.rules)
 
     # Files
 
@@ -134,26 +145,12 @@ class BertTokenizer:
         The folder is made if need be. tokenizer.json is for transformers, which needs nothing
         else; vocab.txt is for readers.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_vocab(folder / "vocab.txt", self.tokens)
-        whole = compose(self.vocab, self.rules, self.added_tokens)
-        write_text(folder / "tokenizer.json", json.dumps(whole, ensure_ascii=False) + "\n")
-        saved = {
-            "tokenizer_class": "BertTokenizer",
-            **self.rules,
-            "model_max_length": self.model_max_length,
-        }
-        write_text(folder / "tokenizer_config.json", json.dumps(saved, indent=2) + "\n")
+        write_tokenizer_files(folder, self.tokens, self._pieces.pieces, self.settings)
 
     @property
     def settings(self) -> dict:
         """What ``BertTokenizer(tokens, **settings)`` needs to be the same tokenizer again."""
-        return {
-            **self.rules,
-            "model_max_length": self.model_max_length,
-            "added_tokens": self.added_tokens,
-        }
+        return {**self.rules, "model_max_length": self.model_max_length, **self.added}
 
     # Text to pieces and ids
 
@@ -210,6 +207,7 @@ class BertTokenizer:
 
     def encode(self, text: str, text_pair: str | None = None, **options) -> list[int]:
         """The ids of one text, or pair; `options` as for a call."""
+        check_one(text, options.get("is_split_into_words", False))
         return self(text, text_pair, **options, return_tensors=None).input_ids[0]
 
     # Text to a batch
@@ -252,7 +250,7 @@ class BertTokenizer:
             None gives lists of lists.
         return_overflowing_tokens : bool
             Whether a text that is too long becomes several rows, windows that overlap, instead
-            of being cut.
+            of being cut. Without `max_length` and `truncation` none is too long: one row a text.
         return_offsets_mapping, return_special_tokens_mask : bool
             Whether to return these.
         add_special_tokens : bool
@@ -283,13 +281,14 @@ class BertTokenizer:
         if truncation is None:
             truncation = max_length is not None
         strategy = choice("truncation", truncation, "longest_first", STRATEGIES)
-        check_stride(stride, return_overflowing_tokens)
+        max_length = self.model_max_length if max_length is None else max_length
+        check_length(max_length, stride, return_overflowing_tokens)
         return encode_batch(
             self._pieces,
             pairs(text, text_pair, is_split_into_words),
             ends=(self.cls_token_id, self.sep_token_id) if add_special_tokens else None,
             pad_id=self.pad_token_id,
-            max_length=self.model_max_length if max_length is None else max_length,
+            max_length=max_length,
             strategy=strategy,
             stride=stride if return_overflowing_tokens else None,
             pad_to=pad_to,

@@ -3,12 +3,12 @@
 Read are the vocabulary, the normalizer's rules and the added tokens. The truncation and padding
 stored there are left alone: they are what somebody last used, and a call says what it wants.
 
-Added tokens keep their ids and are found in texts where they are written exactly so; that some
-may be written in other letters ("normalized"), or only apart from words, is not followed.
+What is said of the added tokens, and what of it is followed: `minibert.text.added`.
 """
 
 from typing import NamedTuple
 
+from minibert.text.added import FLAGS, added_settings, check_items, join_ids
 from minibert.text.vocabulary import CLS, SEP, SPECIAL_TOKENS
 from minibert.text.wordpiece import CONTINUES, MAX_CHARS, UNKNOWN
 
@@ -31,11 +31,11 @@ _RULES = {  # the normalizer's names of our rules
 
 
 class SavedTokenizer(NamedTuple):
-    """What a tokenizer.json tells: the id of every token, the rules, which tokens were added."""
+    """What files tell: the id of every token, some of a tokenizer's settings, what was added."""
 
     ids: dict[str, int]
-    rules: dict[str, bool | None]
-    added: list[str]
+    settings: dict
+    added: set[str]
 
 
 def parse(content: dict) -> SavedTokenizer:
@@ -49,7 +49,7 @@ def parse(content: dict) -> SavedTokenizer:
     Returns
     -------
     SavedTokenizer
-        `rules` holds those the file tells.
+        `settings` are rules, and lists of added tokens.
 
     Raises
     ------
@@ -60,45 +60,49 @@ def parse(content: dict) -> SavedTokenizer:
     vocab = parts["model"].get("vocab")
     if not isinstance(vocab, dict):
         raise ValueError(f"model.vocab is {vocab!r:.40}, not an object from tokens to ids")
-    added = _added_tokens(content.get("added_tokens") or [])
-    ids = {}
-    for token, i in [*vocab.items(), *added.items()]:
-        if type(i) is not int or ids.setdefault(token, i) != i:
-            raise ValueError(f"token {token!r:.40} has the id {i!r:.40}; wanted one int")
-    if len(set(ids.values())) < len(ids):
-        raise ValueError("several tokens have the same id")
+    items = content.get("added_tokens") or []
+    check_items(items)
+    ids = join_ids(vocab, items)
     rules = {
         ours: parts["normalizer"][theirs]
         for theirs, ours in _RULES.items()
         if theirs in parts["normalizer"]
     }
-    return SavedTokenizer(ids, rules, list(added))
+    return SavedTokenizer(ids, rules | added_settings(items), {item["content"] for item in items})
 
 
-def compose(vocab: dict[str, int], rules: dict[str, bool | None], added: list[str]) -> dict:
+def compose(vocab: dict[str, int], pieces: dict[str, int], settings: dict) -> dict:
     """Write down a tokenizer as a tokenizer.json.
 
     Parameters
     ----------
     vocab : dict of str to int
-    rules : dict
-        `do_lower_case`, `strip_accents`, `tokenize_chinese_chars`.
-    added : list of str
-        Tokens of the vocabulary that are found in texts, beside the special ones.
+        All tokens.
+    pieces : dict of str to int
+        Those that words are spelled with.
+    settings : dict
+        Those of a `BertTokenizer`.
 
     Returns
     -------
     dict
     """
-    normalizer = {theirs: rules[ours] for theirs, ours in _RULES.items()}
-    flags = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-    found = sorted((vocab[t], t) for t in {*SPECIAL_TOKENS, *added} if t in vocab)
+    normalizer = {theirs: settings[ours] for theirs, ours in _RULES.items()}
+    special = {*SPECIAL_TOKENS, *settings["additional_special_tokens"]}
+    added = special.union(settings["added_tokens"])
+    found = sorted((vocab[token], token) for token in added if token in vocab)
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
         "added_tokens": [
-            {"id": i, "content": token, **flags, "special": token in SPECIAL_TOKENS}
+            {
+                "id": i,
+                "content": token,
+                **dict.fromkeys(FLAGS, False),
+                "normalized": token in settings["normalized_tokens"],
+                "special": token in special,
+            }
             for i, token in found
         ],
         "normalizer": _PARTS["normalizer"] | normalizer,
@@ -110,7 +114,7 @@ def compose(vocab: dict[str, int], rules: dict[str, bool | None], added: list[st
             "special_tokens": {t: {"id": t, "ids": [vocab[t]], "tokens": [t]} for t in (CLS, SEP)},
         },
         "decoder": {"type": "WordPiece", "prefix": CONTINUES, "cleanup": False},
-        "model": _PARTS["model"] | {"vocab": vocab},
+        "model": _PARTS["model"] | {"vocab": pieces},
     }
 
 
@@ -134,14 +138,3 @@ def _part(content: dict, name: str, expected: dict) -> dict:
         if part.get(key, value) != value:
             raise ValueError(f"{name}.{key} is {part[key]!r:.40}; BERT's is {value!r}")
     return part
-
-
-def _added_tokens(items: list) -> dict[str, int]:
-    """The added tokens and their ids."""
-    well_formed = isinstance(items, list) and all(
-        isinstance(item, dict) and isinstance(item.get("content"), str) and item["content"]
-        for item in items
-    )
-    if not well_formed:
-        raise ValueError("added_tokens is no list of objects with a content and an id")
-    return {item["content"]: item.get("id") for item in items}

@@ -1,7 +1,7 @@
 """Which pieces go when a text, or a pair of texts, is too long.
 
 - ``only_first``, ``only_second``: that text loses its end. For a question and its context one
-  keeps the question whole.
+  keeps the question whole. At least one piece of it must stay.
 - ``longest_first``: the longer text loses its last piece, again and again, until both fit.
   In closed form: a text under half of the room stays whole and the other gets the rest; if both
   are over half, each gets half, and an odd place goes to the longer one (to the second if they
@@ -31,7 +31,7 @@ def truncated_lengths(
     Raises
     ------
     ValueError
-        If the text that `strategy` names is too short to be cut that much.
+        If the text that `strategy` names would lose all its pieces, or more than it has.
 
     Examples
     --------
@@ -50,10 +50,11 @@ def truncated_lengths(
             shorter = room // 2
         longer = room - shorter
         return (longer, shorter) if first > second else (shorter, longer)
-    kept = (room - second, second) if strategy == "only_first" else (first, room - first)
-    if min(kept) < 0:
+    kept = room - (second if strategy == "only_first" else first)
+    if kept < 1:
         raise ValueError(
             f"truncation={strategy!r} cannot fit pieces of lengths {first} and {second} into "
-            f"{room}: the other text alone is too long; use 'longest_first' or a larger max_length"
+            f"{room}: nothing would be left of the text that is cut; use 'longest_first' or a "
+            "larger max_length"
         )
-    return kept
+    return (kept, second) if strategy == "only_first" else (first, kept)

@@ -1,6 +1,7 @@
 """The vocabulary as a file: one piece a line, the line's number is the piece's id."""
 
 import os
+import re
 from pathlib import Path
 
 from minibert.text.disk import write_text
@@ -8,6 +9,7 @@ from minibert.text.wordpiece import UNKNOWN
 
 PAD, CLS, SEP, MASK = "[PAD]", "[CLS]", "[SEP]", "[MASK]"
 SPECIAL_TOKENS = (PAD, UNKNOWN, CLS, SEP, MASK)  # ids 0 to 4 in a vocabulary trained here
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_vocab(path: str | os.PathLike) -> list[str]:
@@ -31,8 +33,31 @@ def read_vocab(path: str | os.PathLike) -> list[str]:
     return [line.removesuffix("\r") for line in lines]
 
 
+def check_lines(tokens: list[str]) -> None:
+    r"""Refuse tokens that lines of UTF-8 cannot hold.
+
+    Raises
+    ------
+    ValueError
+        If a token has "\n" in it, or "\r" at its end, or half of a surrogate pair.
+    """
+    for token in tokens:
+        if "\n" in token or token.endswith("\r") or _SURROGATE.search(token):
+            raise ValueError(
+                f"the token {token!r:.40} cannot be kept in a file that has one token a line: "
+                "it holds a line end, or half of a surrogate pair"
+            )
+
+
 def write_vocab(path: str | os.PathLike, tokens: list[str]) -> None:
-    """Write vocab.txt; the file appears whole or not at all."""
+    """Write vocab.txt; the file appears whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If a token does not fit a line.
+    """
+    check_lines(tokens)
     write_text(path, "".join(token + "\n" for token in tokens))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minibert.interop.tensors import read_tensors, write_tensors
+from minibert.interop.tensors import read_header, read_tensors, write_tensors
 from minibert.train.step import not_finite
 
 FORMAT = "minibert-checkpoint-1"
@@ -77,6 +77,15 @@ class Checkpoints:
             self.best_score = score
         self._write(self.last, step, {**step.model.params, **step.state()}, score)
         self.step_count, self.time = step.step_count, time.monotonic()
+
+    def saved_steps(self):
+        """Steps that the last checkpoint on the disk holds; 0 where there is none."""
+        if not self.last.exists():
+            return 0
+        try:
+            return json.loads(read_header(self.last)[1]["checkpoint"])["step"]
+        except (KeyError, TypeError, ValueError):
+            raise ValueError(f"{self.last} is no checkpoint of a training run; {_REMEDY}") from None
 
     def load(self, step):
         """Put the last checkpoint into the model's arrays and into `step`.

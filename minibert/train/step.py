@@ -259,7 +259,7 @@ class TrainStep:
     def _drop(self, j):
         """The dropout masks of micro-batch j of this step; None where the config has no dropout."""
         config = self.model.config
-        if not (config.dropout or config.attention_dropout):
+        if not (config.dropout or config.attention_dropout or config.head_dropout):
             return None
         return Drop(config.dropout, self.seed, self.step_count * self.accumulate + j)
 

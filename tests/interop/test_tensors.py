@@ -68,3 +68,9 @@ def test_what_the_format_does_not_know(tmp_path):
     with pytest.raises(UnicodeEncodeError):
         write_tensors(tmp_path / "x", {}, {"a": "\ud800"})
     assert not list(tmp_path.iterdir())
+
+
+def test_equal_models_give_equal_files():
+    arrays = {name: np.arange(3.0) for name in "abc"}
+    metadata = {str(i): "x" for i in range(9)}
+    assert len({file_bytes(arrays, metadata) for _ in range(20)}) == 1

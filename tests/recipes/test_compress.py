@@ -3,120 +3,23 @@
 import json
 import shutil
 import signal
-from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from minibert import BertForMaskedLM, BertForSequenceClassification, BertTokenizer, load
-from minibert import kernels as F
+from minibert import BertForMaskedLM, BertForSequenceClassification, load
 from minibert.cli import main
-from minibert.config import BertConfig
 from minibert.prune import sparsity
 from minibert.prune.magnitude import layer_matrices
 from minibert.recipes import compress as steps
 from minibert.recipes import stages
 from minibert.recipes.job import open_job, validator
-from minibert.recipes.recipe_file import read_recipe
-from minibert.recipes.results import report
-from minibert.text import train_vocab
+from minibert.recipes.plan import plan
 
 from .miniature import labelled_texts
+from .small_runs import ROWS, SETTINGS, params, recipe_of, run, same, train, write
 
-ROWS = ["bag-of-words", "teacher", "student-alone", "student-unpruned", "student", "student-int8"]
-SETTINGS = [
-    "seed=3",
-    "data.max_length=12",
-    "student.layers=1",
-    "student.hidden=8",
-    "student.heads=2",
-    "student.ffn=12",
-    "prune.heads=0.5",
-    "prune.neurons=0.5",
-    "prune.zeros=0.25",
-    "stages.finetune.steps=4",
-    "stages.general.steps=3",
-    "stages.task_inside.steps=3",
-    "stages.task_predictions.steps=3",
-    "stages.alone.steps=2",
-    "stages.recover.steps=3",
-]
-
-
-@pytest.fixture(autouse=True)
-def plain_kernels():
-    """Compiling kernels would be most of the time here."""
-    with F.use("numpy"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory):
-    """A masked language model to start from, and files of labelled and of other texts."""
-    folder = tmp_path_factory.mktemp("material")
-    pairs = labelled_texts()
-    tokenizer = BertTokenizer(train_vocab([text for text, _ in pairs], 120), model_max_length=16)
-    config = BertConfig.uniform(
-        vocab=len(tokenizer), hidden=12, n_layers=2, heads=2, ffn=16, positions=16
-    )
-    BertForMaskedLM(config, tokenizer=tokenizer, seed=1).save_pretrained(folder / "mlm")
-    write(folder / "train.tsv", pairs[:40])
-    write(folder / "dev.tsv", pairs[40:])
-    (folder / "more.txt").write_bytes("\n".join(text for text, _ in pairs[10:30]).encode())
-    return folder
-
-
-def write(path, pairs):
-    lines = ["text\tlabel", *(f"{text}\t{label}" for text, label in pairs)]
-    path.write_bytes("\n".join(lines).encode())
-
-
-def recipe_of(material, out, *changes):
-    return read_recipe(
-        None,
-        [
-            *SETTINGS,
-            f'data.train="{material / "train.tsv"}"',
-            f'data.dev="{material / "dev.tsv"}"',
-            f'data.unlabelled="{material / "more.txt"}"',
-            f'teacher.model="{material / "mlm"}"',
-            f'out="{out}"',
-            *changes,
-        ],
-    )
-
-
-def train(recipe):
-    """All steps but the report."""
-    said = []
-    job = open_job(recipe, progress=False, say=said.append)
-    steps.pretrain(job)
-    steps.finetune_teacher(job)
-    steps.distill(job)
-    steps.train_alone(job)
-    steps.prune(job)
-    steps.quantize(job)
-    return job, said
-
-
-def run(recipe):
-    job, said = train(recipe)
-    return SimpleNamespace(report=report(job), said=said, out=job.out, job=job)
-
-
-@pytest.fixture(scope="module")
-def done(material, tmp_path_factory):
-    with F.use("numpy"):
-        return run(recipe_of(material, tmp_path_factory.mktemp("runs") / "run"))
-
-
-def params(folder):
-    return load(folder).params
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+pytestmark = pytest.mark.usefixtures("interruptible")
 
 
 def test_what_a_run_leaves(done):
@@ -204,16 +107,55 @@ def test_interrupted_anywhere_it_goes_on_to_the_same_bits(done, material, tmp_pa
         assert same(params(tmp_path / "run" / name), params(done.out / name)), name
 
 
+def test_the_plan_of_a_run_that_goes_on(material, tmp_path, monkeypatch):
+    """Stages that are done are not in it, and of the one that was stopped what is left."""
+    recipe = recipe_of(material, tmp_path / "run", "stages.pretrain.steps=3")
+    job = open_job(recipe, say=str, progress=False)
+    names = [
+        "pretrain",
+        "finetune",
+        "general",
+        "task_inside",
+        "task_predictions",
+        "alone",
+        "recover",
+    ]
+    assert [row.name for row in plan(job)] == names
+    steps.pretrain(job)
+    steps.finetune_teacher(job)
+    real = stages.fit
+
+    def fit(step, batches, *, description, **others):
+        ends = [lambda step, row: row["step"] == 2] if description == "task_inside" else []
+        real(step, batches, description=description, callbacks=ends, **others)
+        if ends:
+            raise KeyboardInterrupt
+        return []
+
+    monkeypatch.setattr(stages, "fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        steps.distill(job)
+    updates = {row.name: row.updates for row in plan(job)}
+    assert updates == {"task_inside": 1, "task_predictions": 3, "alone": 2, "recover": 3}
+
+
 def test_another_recipe_or_other_texts_are_refused(done, material, tmp_path):
     with pytest.raises(ValueError, match=r"begun with another recipe\.seed: 3 there, 4 now"):
         open_job(recipe_of(material, done.out, "seed=4"), say=str)
     there = tmp_path / "material"
     shutil.copytree(material, there)
-    recipe = recipe_of(there, tmp_path / "run")
-    open_job(recipe, say=str)
+    job = open_job(recipe_of(there, tmp_path / "run"), say=str, progress=False)
+    job = open_job(recipe_of(there, tmp_path / "run", "seed=4"), say=str, progress=False)
+    steps.finetune_teacher(job)  # until here nothing was made that a change would not fit
     write(there / "train.tsv", labelled_texts()[:39])
     with pytest.raises(ValueError, match="begun with another sha256"):
-        open_job(recipe, say=str)
+        open_job(job.recipe, say=str)
+    shutil.copy(material / "train.tsv", there)
+    BertForMaskedLM(
+        load(there / "mlm").config, tokenizer=load(there / "mlm").tokenizer, seed=9
+    ).save_pretrained(there / "mlm")
+    with pytest.raises(ValueError, match=r"begun with another sha256.*mlm"):
+        open_job(job.recipe, say=str)
 
 
 def test_a_step_alone_wants_the_one_before(material, tmp_path):
@@ -221,36 +163,6 @@ def test_a_step_alone_wants_the_one_before(material, tmp_path):
     for step, missing in ((steps.distill, "teacher"), (steps.prune, "teacher")):
         with pytest.raises(FileNotFoundError, match=f"{missing} is not there yet"):
             step(job)
-
-
-def test_a_student_of_the_teachers_layers(material, tmp_path):
-    recipe = recipe_of(
-        material,
-        tmp_path / "run",
-        'student.start="teacher"',
-        "student.hidden=12",
-        "student.ffn=16",
-        "stages.general.steps=0",
-        "stages.task_inside.steps=0",
-        "stages.task_inside.epochs=0",
-        "stages.task_predictions.steps=0",
-        "stages.task_predictions.epochs=0",
-        "stages.alone.steps=0",
-    )
-    job = open_job(recipe, say=str, progress=False)
-    steps.finetune_teacher(job)
-    steps.distill(job)
-    teacher, student = (load(job.out / name) for name in ("teacher", "student-unpruned"))
-    for name, p in student.params.items():
-        source = teacher.params[name.replace("layer.0", "layer.1")]  # the last from the last
-        assert np.array_equal(p, source[:12] if "position" in name else source), name
-    with pytest.raises(ValueError, match="sizes must be equal"):
-        steps.new_student(
-            recipe_of(material, tmp_path / "b", 'student.start="teacher"'),
-            teacher,
-            job.task,
-            steps.layer_map_of(recipe),
-        )
 
 
 def test_the_pruned_student_for_others(done):
@@ -261,42 +173,6 @@ def test_the_pruned_student_for_others(done):
     assert dense.config.is_uniform
     ids = np.arange(5, 16).reshape(1, 11)
     np.testing.assert_allclose(dense(ids).logits, student(ids).logits, atol=1e-6)
-
-
-def test_unequal_heads_are_said_before_anything_is_trained(material, tmp_path):
-    recipe = recipe_of(material, tmp_path / "run", "student.heads=4")
-    job = open_job(recipe, say=str, progress=False)
-    steps.finetune_teacher(job)
-    with pytest.raises(ValueError, match=r"student\.heads is 4, the teacher has 2"):
-        steps.distill(job)
-
-
-def test_a_fine_tuned_teacher_is_taken_as_it_is(done, material, tmp_path):
-    """Its classes keep their order, whatever order the file would give them."""
-    model = load(done.out / "teacher")
-    names = tuple(reversed(model.config.label_names()))
-    config = replace(model.config, labels=names)
-    BertForSequenceClassification(config, model.params, tokenizer=model.tokenizer).save_pretrained(
-        tmp_path / "teacher"
-    )
-    changes = [
-        f'teacher.model="{tmp_path / "teacher"}"',
-        "stages.finetune.steps=0",
-        "stages.finetune.epochs=0",
-    ]
-    job = open_job(recipe_of(material, tmp_path / "run", *changes), say=str, progress=False)
-    assert job.task.names == names
-    steps.finetune_teacher(job)
-    assert same(params(tmp_path / "run" / "teacher"), model.params)
-    write(tmp_path / "two.tsv", [(text, f"{label}!") for text, label in labelled_texts()[:40]])
-    others = [*changes, f'data.train="{tmp_path / "two.tsv"}"', 'data.dev=""']
-    job = open_job(recipe_of(material, tmp_path / "third", *others), say=str, progress=False)
-    with pytest.raises(ValueError, match=r"those of the data .*sport!"):
-        steps.finetune_teacher(job)
-    changes[0] = f'teacher.model="{material / "mlm"}"'
-    job = open_job(recipe_of(material, tmp_path / "other", *changes), say=str)
-    with pytest.raises(ValueError, match="no classifier of these 3 classes"):
-        steps.finetune_teacher(job)
 
 
 def test_pairs_and_numbers(material, tmp_path):
@@ -324,11 +200,9 @@ def test_pairs_and_numbers(material, tmp_path):
     found = run(recipe)
     assert found.report["texts"] == {"train": 45, "test": 15, "unlabelled": 0}
     for row in found.report["rows"]:
-        assert -1 <= row["pearson"] <= 1
-        assert -1 <= row["spearman"] <= 1
+        assert set(row["intervals"]) == {"pearson", "spearman", "mse"}
     model = load(tmp_path / "run" / "student")
     assert model.config.classes == 1
-    assert found.job.encoded, "texts are encoded once"
     (first, *_) = found.job.encoded.values()
     assert any(1 in row for row in first.segments), "the second text is in segment 1"
 
@@ -351,58 +225,6 @@ def test_a_teacher_from_nothing(material, tmp_path):
     assert teacher.config.vocab == len(teacher.tokenizer) <= 110
     (rows,) = [found.job.run.histories["pretrain"]]
     assert len(rows) == 3
-
-
-def test_the_best_on_validation_texts_is_kept(material, tmp_path):
-    recipe = recipe_of(
-        material,
-        tmp_path / "run",
-        "stages.finetune.keep=best",
-        "stages.finetune.steps=20",
-        "stages.finetune.lr=0.04",
-        "stages.finetune.schedule=constant",
-    )
-    job = open_job(recipe, say=str, progress=False)
-    steps.finetune_teacher(job)
-    history = job.run.histories["finetune"]
-    scores = [row["score"] for row in history if "score" in row]
-    assert len(scores) > 3
-    model = load(job.out / "teacher")
-    assert validator(job)(model) == max(scores)
-    assert max(scores) > scores[-1], "else the last would do, and nothing is tested"
-
-
-def test_pruning_without_recovery(material, tmp_path):
-    """What stays is what was there, in the rows of the heads and neurons that stay."""
-    recipe = recipe_of(
-        material,
-        tmp_path / "run",
-        "stages.recover.steps=0",
-        "stages.recover.epochs=0",
-        "prune.zeros=0.0",
-    )
-    job, _ = train(recipe)
-    assert "recover" not in job.run.histories
-    before, after = (load(job.out / name).params for name in ("student-unpruned", "student"))
-    name = "bert.encoder.layer.0.intermediate.dense.weight"
-    assert len(after[name]) == 6
-    assert all(any(np.array_equal(row, old) for old in before[name]) for row in after[name])
-
-
-def test_a_label_that_was_not_seen(material, tmp_path):
-    pairs = labelled_texts()
-    write(tmp_path / "dev.tsv", [*pairs[40:43], ("A goal.", "sports")])
-    with pytest.raises(ValueError, match="'sports' was not seen in training"):
-        open_job(recipe_of(material, tmp_path / "run", f'data.dev="{tmp_path}/dev.tsv"'))
-
-
-def test_texts_longer_than_the_model_are_counted(material, tmp_path):
-    said = []
-    job = open_job(
-        recipe_of(material, tmp_path / "run", "data.max_length=5"), say=said.append, progress=False
-    )
-    steps.finetune_teacher(job)
-    assert any("of 40 texts are longer than 5 tokens: cut" in line for line in said)
 
 
 def test_nan_stops_and_says_where(material, tmp_path, capsys):
@@ -437,3 +259,39 @@ def test_plan_trains_nothing(material, tmp_path, capsys):
         assert f"\n{name} " in out
     assert "in all, about" in out
     assert not list((tmp_path / "run").rglob("*.safetensors"))
+
+
+def test_pruning_without_recovery(material, tmp_path):
+    """What stays is what was there, in the rows of the heads and neurons that stay."""
+    recipe = recipe_of(
+        material,
+        tmp_path / "run",
+        "stages.recover.steps=0",
+        "stages.recover.epochs=0",
+        "prune.zeros=0.0",
+    )
+    job, _ = train(recipe)
+    assert "recover" not in job.run.histories
+    before, after = (load(job.out / name).params for name in ("student-unpruned", "student"))
+    name = "bert.encoder.layer.0.intermediate.dense.weight"
+    assert len(after[name]) == 6
+    assert all(any(np.array_equal(row, old) for old in before[name]) for row in after[name])
+
+
+def test_the_best_on_validation_texts_is_kept(material, tmp_path):
+    recipe = recipe_of(
+        material,
+        tmp_path / "run",
+        "stages.finetune.keep=best",
+        "stages.finetune.steps=20",
+        "stages.finetune.lr=0.04",
+        "stages.finetune.schedule=constant",
+    )
+    job = open_job(recipe, say=str, progress=False)
+    steps.finetune_teacher(job)
+    history = job.run.histories["finetune"]
+    scores = [row["score"] for row in history if "score" in row]
+    assert len(scores) > 3
+    model = load(job.out / "teacher")
+    assert validator(job)(model) == max(scores)
+    assert max(scores) > scores[-1], "else the last would do, and nothing is tested"

@@ -41,10 +41,14 @@ def test_shown_and_read_again(tmp_path):
         ("stages.recover.schedule=cos", "linear, cosine, constant"),
         ("prune.heads=2", "a share in (0, 1]"),
         ("prune.zeros=1", "a share in [0, 1)"),
-        ("data.max_length=0", "above 0"),
+        ("data.max_length=2", "at least 3"),
+        ("teacher.vocab=0", "above 0"),
+        ('out=""', "name of a folder"),
+        ("out=2024", "in quotes"),
         ("stages.recover.keep=best", "nothing to be scored"),
         ("seed=-1", "at least 0"),
-        ("stages.finetune.epochs=nan", "at least 0"),
+        ("stages.finetune.epochs=nan", "a finite number"),
+        ("stages.finetune.lr=inf", "a finite number"),
         ("seed=1.5", "a whole number"),
         ("seed=true", "a whole number"),
         ("int8.enabled=1", "true or false"),
@@ -63,9 +67,15 @@ def test_wrong_fields_are_named(setting, said):
     assert name.partition(".")[0] in str(raised.value)
 
 
+def test_best_is_a_word_like_others_elsewhere():
+    assert read_recipe(None, ["out=best"]).out == "best"
+
+
 def test_wrong_files(tmp_path):
     with pytest.raises(FileNotFoundError, match="no recipe"):
         read_recipe(tmp_path / "none.toml")
+    with pytest.raises(FileNotFoundError, match="no recipe"):
+        read_recipe(tmp_path)
     file = tmp_path / "broken.toml"
     file.write_bytes(b"seed = = 3")
     with pytest.raises(ValueError, match="not TOML"):

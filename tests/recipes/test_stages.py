@@ -8,11 +8,11 @@ from minibert.pretrained import BertForMaskedLM, BertForSequenceClassification
 from minibert.prune import sparsity
 from minibert.prune.magnitude import layer_matrices
 from minibert.recipes.examples import encode, predict_logits
+from minibert.recipes.models import classifier_from
 from minibert.recipes.recipe import Stage
 from minibert.recipes.stages import (
     Run,
     best_of,
-    classifier_from,
     distill_inside,
     distill_predictions,
     finetune,
