@@ -60,7 +60,7 @@ def test_preset_with_changes():
     small(classes=3, labels=("b", "a", "军事")),
     small(classes=12, labels=tuple(f"class {i}" for i in range(12))),  # "10" sorts before "2"
     small(positions=9, segments=1, eps=1e-5, dropout=0.0, attention_dropout=0.3, init_std=0.5,
-          pad_id=4, pooler="tinybert", labels=("no", "yes")),
+          classifier_dropout=0.7, pad_id=4, pooler="tinybert", labels=("no", "yes")),
     with_layers(small(labels=("no", "yes")), PRUNED),
 ], ids=["labels", "12 labels", "every field", "pruned"])
 def test_json_and_back(config):
@@ -113,7 +113,8 @@ HOSTILE = {
     "layer_norm_eps": [None, 0, -1e-12, float("nan"), float("inf"), "1e-12", True],
     "hidden_dropout_prob": [None, 1, -0.1, float("nan"), "0.1", [0.1], True],
     "attention_probs_dropout_prob": [1.0, -1, {}],
-    "initializer_range": [-0.02, float("inf"), 10**400, "x", None],
+    "classifier_dropout": [1.0, -0.1, "0.1", True, [], float("nan")],
+    "initializer_range": [0, -0.02, float("inf"), 10**400, "x", None],
     "pad_token_id": [-1, 17, 0.0, "0", True],
     "pooler": ["mean", None, 3, [], {}],
     "hidden_act": ["relu", None, 3, []],
@@ -122,7 +123,8 @@ HOSTILE = {
     "id2label": [5, "no", ["no", "yes"], [], {"0": "no", "2": "yes"}, {"1": "no"}, {"-1": "no"},
                  {"a": "no"}, {"0.0": "no"}, {"0": 1}, {"0": None}, {"0": ["no"]},
                  {"00": "no", "1": "yes"}, True],
-    "num_labels": [0, 2.0, "2", True],
+    "num_labels": [0, 2.0, "2", True, 10**6 + 1, 2**27],
+    "problem_type": ["multi_label_classification", "other", 3, [], {}, False],
     "layer_sizes": [None, 3, "abc", [], [3], [[2, 7]], [[2, 7, 11, 1]], [[2, 7, 0]],
                     [[2.0, 7, 11]], [["a", "b", "c"]], {"0": [2, 7, 11]}],
 }
@@ -139,6 +141,28 @@ def test_a_hostile_value_is_named(key, value):
                        else key) as found:
         BertConfig.from_dict(values | {key: value})
     assert len(str(found.value)) < 250
+
+
+def test_the_problem_is_a_class_or_a_number():
+    """transformers' other kind, several classes at once, has other losses and other answers."""
+    three, one = small(classes=3).to_dict(), small(classes=1).to_dict()
+    for values in (three, three | {"problem_type": None},
+                   three | {"problem_type": "single_label_classification"}):
+        assert BertConfig.from_dict(values) == small(classes=3)
+    assert BertConfig.from_dict(one | {"problem_type": "regression"}).classes == 1
+    with pytest.raises(ValueError, match="problem_type is 'regression' of 3 numbers; one is"):
+        BertConfig.from_dict(three | {"problem_type": "regression"})
+
+
+def test_dropout_before_the_classifier():
+    """Null in a file means that it is that of all activations."""
+    assert small(dropout=0.3).head_dropout == 0.3
+    assert small(dropout=0.3, classifier_dropout=0.0).head_dropout == 0.0
+    assert small().to_dict()["classifier_dropout"] is None
+    values = small(classifier_dropout=0.5).to_dict()
+    assert BertConfig.from_dict(values).head_dropout == 0.5
+    del values["classifier_dropout"]
+    assert BertConfig.from_dict(values).classifier_dropout is None
 
 
 @pytest.mark.parametrize("values", [None, 3, "bert", [], [["vocab_size", 3]], float("nan")])
@@ -168,7 +192,18 @@ def test_labels_in_the_forms_that_files_have():
     ({"heads": 0}, "heads is 0"),
     ({"classes": 0}, "classes is 0"),
     ({"dropout": 1.0}, r"dropout is 1\.0"),
+    ({"dropout": None}, "dropout is None; a rate is a number"),
+    ({"dropout": True}, "dropout is True"),
     ({"attention_dropout": -0.1}, r"attention_dropout is -0\.1"),
+    ({"attention_dropout": "0.1"}, r"attention_dropout is '0\.1'"),
+    ({"classifier_dropout": 1.0}, r"classifier_dropout is 1\.0"),
+    ({"classifier_dropout": "x"}, "classifier_dropout is 'x'"),
+    ({"eps": "x"}, "eps is 'x'; it is a number above 0, such as 1e-12"),
+    ({"eps": 0.0}, r"eps is 0\.0"),
+    ({"eps": float("nan")}, "eps is nan"),
+    ({"eps": float("inf")}, "eps is inf"),
+    ({"init_std": -1.0}, r"init_std is -1\.0; .* such as 0\.02"),
+    ({"init_std": None}, "init_std is None"),
     ({"pooler": "mean"}, "pooler is 'mean'"),
     ({"classes": 3, "labels": ("a", "b")}, "labels has 2 names for classes=3"),
 ])

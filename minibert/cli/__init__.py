@@ -68,8 +68,14 @@ def main(argv=None):
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
         if debug:
             raise
-        print(f"minibert: error: {error}", file=sys.stderr)
+        print(f"minibert: error: {_sentence(error)}", file=sys.stderr)
         return 2
+
+
+def _sentence(error):
+    """What an error says; of the system's errors without their number, the file first."""
+    plain = isinstance(error, OSError) and error.filename and error.strerror
+    return f"{error.filename}: {error.strerror}" if plain else str(error)
 
 
 def _show_warning(message, *_):

@@ -14,6 +14,7 @@ import numpy as np
 from minibert.cli.batches import cut_texts, length_limit, logits, run_texts
 from minibert.cli.options import add_batching, add_columns, load_classifier
 from minibert.data import label_indices, read_table
+from minibert.data.fetch import find
 from minibert.eval import format_scores, scores
 
 TASKS = ("classification", "regression")
@@ -42,7 +43,7 @@ def run(args):
             f"it was made for {task}"
         )
     table = read_table(
-        args.data,
+        find(args.data, "--data"),
         text=args.text,
         text_pair=args.text_pair,
         label=args.label,

@@ -1,9 +1,9 @@
 """Arguments that several commands share, and reading the model that they name."""
 
 import warnings
-from pathlib import Path
 
-from minibert.data import parse_column
+from minibert.data import parse_column, read_table
+from minibert.data.fetch import find
 from minibert.pretrained import load
 
 
@@ -47,6 +47,11 @@ def add_batching(parser):
     parser.add_argument("--batch-size", type=int, default=32, metavar="TEXTS", help="default 32")
 
 
+def read_texts(args, path, what):
+    """The texts, or pairs, of a file, by the columns that the arguments name."""
+    return read_table(find(path, what), text=args.text, text_pair=args.text_pair, label=None)
+
+
 def load_model(path):
     """A model that is ready to be run on texts, from a directory or a file.
 
@@ -63,7 +68,7 @@ def load_model(path):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         try:
-            model = load(Path(path))
+            model = load(find(path, "--model"))
         except UserWarning as warning:  # what is new is random, and so would the answers be
             raise ValueError(f"{warning}. Fine-tune it first") from None
     if model.tokenizer is None:

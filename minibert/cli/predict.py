@@ -13,9 +13,8 @@ from pathlib import Path
 
 from minibert import kernels as F
 from minibert.cli.batches import cut_texts, length_limit, logits, run_texts
-from minibert.cli.options import add_batching, add_columns, load_classifier
+from minibert.cli.options import add_batching, add_columns, load_classifier, read_texts
 from minibert.cli.output import text_output
-from minibert.data import read_table
 
 
 def add_arguments(parser):
@@ -38,7 +37,7 @@ def run(args):
     model = load_classifier(args.model)
     limit = length_limit(model, args.max_length)
     names = _names(model.config)
-    table = read_table(args.input, text=args.text, text_pair=args.text_pair, label=None)
+    table = read_texts(args, args.input, "--input")
     n_cut = 0
     with text_output(args.output) as stream:
         for z, cut in run_texts(

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from minibert.cli.batches import cut_texts, length_limit, run_texts
-from minibert.cli.options import add_batching, add_columns, load_model
+from minibert.cli.options import add_batching, add_columns, load_model, read_texts
 from minibert.cli.sizes import bytes_on_disk
-from minibert.data import read_table
+from minibert.data.fetch import find
 from minibert.pretrained import load
 from minibert.quant import parameter_bytes
 
@@ -30,16 +30,19 @@ def add_arguments(parser):
 
 def run(args):
     """Quantize, save, compare."""
-    model = load_model(args.model) if args.data else load(args.model)
+    path = find(args.model, "--model")
+    if args.out.resolve() == path.resolve():
+        raise ValueError(f"--out and --model are both {path}; the float model would be lost")
+    model = load_model(path) if args.data else load(path)
     if model.is_quantized:
         raise ValueError(f"{args.model} is in int8 already")
     table = limit = None
     if args.data:
         limit = length_limit(model, args.max_length)
-        table = read_table(args.data, text=args.text, text_pair=args.text_pair, label=None)
+        table = read_texts(args, args.data, "--data")
     small = model.quantize()
     (small.save if args.out.suffix == ".safetensors" else small.save_pretrained)(args.out)
-    disk = bytes_on_disk(args.model), bytes_on_disk(args.out)
+    disk = bytes_on_disk(path), bytes_on_disk(args.out)
     memory = parameter_bytes(model.params), parameter_bytes(small.params)
     for where, (before, after) in (("on disk", disk), ("in memory", memory)):
         print(f"{where:<9} {before:>13,} -> {after:>11,} bytes, {before / after:.2f} times smaller")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from minibert.cli.sizes import bytes_on_disk, summarize
 from minibert.config import PRESETS, preset
+from minibert.data.fetch import find
 from minibert.pretrained import load
 
 
@@ -31,11 +32,12 @@ def run(args):
         summary = summarize(config, None, _length(args, config))
         disk = None
     else:
-        model = load(args.model)
+        path = find(args.model, "MODEL")
+        model = load(path)
         summary = summarize(
             model.config, model.head, _length(args, model.config), model.params, model.tokenizer
         )
-        disk = bytes_on_disk(args.model)
+        disk = bytes_on_disk(path)
     summary = {"model": args.model, "bytes_on_disk": disk} | summary
     print(json.dumps(summary, indent=2) if args.json else format_summary(summary))
 

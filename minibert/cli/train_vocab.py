@@ -11,8 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from minibert.cli.options import add_columns
-from minibert.data import read_table
+from minibert.cli.options import add_columns, read_texts
 from minibert.text import BertTokenizer, basic_tokenize, train_vocab
 
 
@@ -35,7 +34,9 @@ def add_arguments(parser):
 
 def run(args):
     """Train, save, and say what the vocabulary makes of the texts."""
-    table = read_table(args.file, text=args.text, text_pair=args.text_pair, label=None)
+    if args.min_count < 1 or args.max_length < 3:
+        raise ValueError("--min-count is at least 1, --max-length at least 3")
+    table = read_texts(args, args.file, "FILE")
     texts = table.texts + (table.pairs or [])
     start = time.perf_counter()
     rules = {"do_lower_case": not args.cased}

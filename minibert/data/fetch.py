@@ -15,7 +15,7 @@ from pathlib import Path
 from minibert.data.archive import check_sha256, read_members
 from minibert.data.conversions import CONVERSIONS
 from minibert.data.download import download
-from minibert.data.sources import Archive, Source, find_source
+from minibert.data.sources import Archive, Source, find_source, read_sources
 
 MARK = "SOURCE.txt"  # where it is from; every fetched folder has one
 
@@ -79,6 +79,30 @@ def fetch_all(names: Sequence[str], say: Callable[[str], object] = print) -> lis
     for source in sources:
         say(f"{source.name} is in {home() / source.name}")
     return [home() / name for name in names]
+
+
+def find(name: str | os.PathLike, what: str) -> Path:
+    """Find a file or folder: a path from here, or from home(), such as "rotten-tomatoes/dev.tsv".
+
+    Parameters
+    ----------
+    name : path
+    what : str
+        What it is for, in the message.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is neither here nor there.
+    """
+    for path in (Path(name).expanduser(), home() / name):
+        if path.exists():
+            return path
+    known = Path(name).parts[0] if Path(name).parts else ""
+    can = f"; `minibert fetch {known}` brings that" if known in read_sources() else ""
+    raise FileNotFoundError(
+        f"{what}: there is no {name} here, nor among what `minibert fetch` has brought{can}"
+    )
 
 
 def describe(source: Source) -> str:

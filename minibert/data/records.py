@@ -5,7 +5,8 @@ r"""Files of records: .tsv, .csv, .jsonl, told apart by their suffix.
   all become "\n"). A record's line is the one it begins on.
 - .jsonl: one JSON object a line.
 
-In the first two every record has as many fields as the first.
+In the first two every record has as many fields as the first. Empty lines at the end of a file
+are no records.
 """
 
 import csv
@@ -46,8 +47,10 @@ def read_records(path: Path) -> list[Record]:
             f"{path}: the kind of a file is told by its suffix, one of {', '.join(PARSERS)}, .txt; "
             f"this one's is {path.suffix!r}"
         )
-    records = []
-    for record in parse(path, read_lines(path)):
+    lines, records = read_lines(path), []
+    while len(lines) > 1 and not lines[-1]:  # many programs end a file with an empty line
+        lines.pop()
+    for record in parse(path, lines):
         records.append(record)
         got, wanted = len(record.fields), len(records[0].fields)
         if got != wanted and isinstance(record.fields, list):

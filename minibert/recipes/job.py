@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minibert.data.fetch import find
 from minibert.eval import accuracy, pearson
 from minibert.interop import read_head
 from minibert.interop.pair import CONFIG, WEIGHTS
@@ -16,7 +17,7 @@ from minibert.pretrained import BertForSequenceClassification
 from minibert.recipes.examples import Epochs, encode, join, predict_logits
 from minibert.recipes.models import STARTS, save_quietly, text_length
 from minibert.recipes.stages import Run, with_logits
-from minibert.recipes.task import Task, digest, read_task, resolve
+from minibert.recipes.task import Task, digest, read_task
 from minibert.text import write_text
 
 
@@ -142,7 +143,7 @@ def _teacher_classes(recipe):
     """The class names of a teacher that is a classifier, in its order."""
     if not recipe.teacher.model:
         return ()
-    folder = resolve(recipe.teacher.model, "teacher.model")
+    folder = find(recipe.teacher.model, "teacher.model")
     if read_head(folder) != "classification":
         return ()
     return BertForSequenceClassification.from_pretrained(folder).config.label_names()
@@ -175,11 +176,11 @@ def _digests(recipe):
     if recipe.student.start not in STARTS:
         models.append(recipe.student.start)
     paths = {
-        name: resolve(name, "data")
+        name: find(name, "data")
         for name in (data.train, data.dev, data.test, data.unlabelled)
         if name
     }
-    paths |= {name: resolve(name, "model") / WEIGHTS for name in models if name}
+    paths |= {name: find(name, "model") / WEIGHTS for name in models if name}
     return {name: digest(path) for name, path in paths.items() if path.is_file()}
 
 

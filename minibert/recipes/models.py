@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from minibert.config import BertConfig
+from minibert.data.fetch import find
 from minibert.interop import read_head
 from minibert.model import init_params
 from minibert.model.params import layer_prefix
 from minibert.pretrained import BertForMaskedLM, BertForSequenceClassification, BertModel
-from minibert.recipes.task import resolve
 from minibert.text import BertTokenizer, train_vocab
 
 STARTS = ("new", "teacher")  # what student.start can be beside a directory
@@ -44,7 +44,7 @@ def found_teacher(recipe, kind=None):
         BertForMaskedLM to pre-train it further; by default a classifier if it is one, else a
         BertModel.
     """
-    folder = resolve(recipe.teacher.model, "teacher.model")
+    folder = find(recipe.teacher.model, "teacher.model")
     model = (kind or _kind(folder)).from_pretrained(folder)
     if model.tokenizer is None:
         raise ValueError(f"{folder} has no vocab.txt or tokenizer.json; a teacher needs its own")
@@ -104,7 +104,7 @@ def _kind(folder):
 def _found_student(recipe, teacher, task, tokenizer):
     """A student that starts from a directory."""
     name, length = recipe.student.start, tokenizer.model_max_length
-    folder = resolve(name, "student.start")
+    folder = find(name, "student.start")
     model = _kind(folder).from_pretrained(folder)
     tokens = None if model.tokenizer is None else model.tokenizer.tokens
     if model.config.vocab != teacher.config.vocab or tokens not in (None, tokenizer.tokens):

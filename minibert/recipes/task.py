@@ -2,13 +2,12 @@
 
 import hashlib
 from collections import Counter
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from minibert.data import label_indices, label_names, read_table, stratified_split
-from minibert.data.fetch import home
+from minibert.data.fetch import find
 
 
 class Part(NamedTuple):
@@ -111,23 +110,6 @@ def read_task(data, seed, names=()):
     return Task(data.task, names, train, dev, test, unlabelled)
 
 
-def resolve(name, what):
-    """The path of a file or folder that a recipe names, perhaps one that was fetched.
-
-    Raises
-    ------
-    FileNotFoundError
-        It is neither here nor in the folder of what `minibert fetch` brings.
-    """
-    for path in (Path(name).expanduser(), home() / name):
-        if path.exists():
-            return path
-    raise FileNotFoundError(
-        f"{what}: there is no {name} here, nor among what `minibert fetch` has brought; nothing is "
-        "downloaded by itself"
-    )
-
-
 def digest(path):
     """sha256 of a file."""
     with open(path, "rb") as file:
@@ -136,7 +118,7 @@ def digest(path):
 
 def _read(name, data, numbers, need_label=True):
     """Inputs and labels of one file."""
-    path = resolve(name, "data")
+    path = find(name, "data")
     is_list = path.suffix == ".txt"
     if is_list and (need_label or data.text_pair):
         raise ValueError(f"{path}: a .txt file has one text a line, no labels and no pairs")

@@ -23,11 +23,13 @@ def check_whole(name: str, value, least: int = 1) -> None:
         raise ValueError(f"{name}={value!r:.40}; give a whole number, at least {least}")
 
 
-def check_rules(rules: dict) -> None:
-    """Refuse a rule of tokenization that is neither True, False nor None."""
+def checked_rules(rules: dict) -> dict[str, bool | None]:
+    """The rules of tokenization, each True, False or None; None says something of accents only."""
     for name, value in rules.items():
         if not isinstance(value, bool | None):
             raise ValueError(f"{name}={value!r:.40}; give True, False or None")
+    accents = rules["strip_accents"]
+    return {name: bool(value) for name, value in rules.items()} | {"strip_accents": accents}
 
 
 def added_lists(added, special, normalized) -> dict[str, list[str]]:

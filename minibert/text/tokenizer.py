@@ -13,8 +13,8 @@ from minibert.text.arguments import (
     added_lists,
     check_length,
     check_one,
-    check_rules,
     check_whole,
+    checked_rules,
     choice,
     pairs,
 )
@@ -105,12 +105,12 @@ class BertTokenizer:
                 f"the vocabulary of {len(self.tokens)} tokens lacks {', '.join(missing)}; "
                 "is it a BERT vocabulary, one token a line?"
             )
-        self.rules = {
+        rules = {
             "do_lower_case": do_lower_case,
             "strip_accents": strip_accents,
             "tokenize_chinese_chars": tokenize_chinese_chars,
         }
-        check_rules(self.rules)
+        self.rules = checked_rules(rules)
         check_whole("model_max_length", model_max_length)
         self.model_max_length = int(model_max_length)
         self.pad_token_id, self.unk_token_id, self.cls_token_id, self.sep_token_id = (

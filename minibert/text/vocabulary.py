@@ -64,7 +64,7 @@ def write_vocab(path: str | os.PathLike, tokens: list[str]) -> None:
 def check_fits(tokenizer, vocab: int) -> None:
     """Refuse a tokenizer that has ids for which the embedding has no row.
 
-    Fewer tokens than rows are fine: tables are often padded to a round size.
+    Some fewer tokens than rows are fine: tables are often padded to a round size.
 
     Parameters
     ----------
@@ -75,8 +75,13 @@ def check_fits(tokenizer, vocab: int) -> None:
     Raises
     ------
     ValueError
-        If there are more tokens than rows.
+        If there are more tokens than rows, or so many fewer that this is another vocabulary.
     """
+    if vocab - len(tokenizer) > max(1000, vocab // 10):
+        raise ValueError(
+            f"the tokenizer has {len(tokenizer)} tokens and the model's word embedding {vocab} "
+            "rows: it is another model's, or its file was cut short"
+        )
     if len(tokenizer) > vocab:
         raise ValueError(
             f"the tokenizer has {len(tokenizer)} tokens and the model's word embedding {vocab} "

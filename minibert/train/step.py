@@ -259,7 +259,8 @@ class TrainStep:
     def _drop(self, j):
         """The dropout masks of micro-batch j of this step; None where the config has no dropout."""
         config = self.model.config
-        if not (config.dropout or config.attention_dropout or config.head_dropout):
+        rates = ("dropout", "attention_dropout", "head_dropout")
+        if not any(getattr(config, rate, 0.0) for rate in rates):
             return None
         return Drop(config.dropout, self.seed, self.step_count * self.accumulate + j)
 
@@ -272,7 +273,7 @@ class TrainStep:
         firsts = {group: not_finite(named) for group, named in groups.items()}
         found = [f"{group} {name!r}" for group, name in firsts.items() if name]
         raise FloatingPointError(
-            f"step {self.step_count}: loss {loss}, gradient norm {norm}; the first that is not "
+            f"step {self.step_count + 1}: loss {loss}, gradient norm {norm}; the first that is not "
             f"finite: {', '.join(found) or 'the loss'}. No parameter was changed; a smaller lr, a "
             "warm-up or clipping often helps"
         )

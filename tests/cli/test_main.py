@@ -86,6 +86,12 @@ def test_bad_input_is_one_line(error, command, capsys, monkeypatch):
         main()
 
 
+def test_the_systems_errors_name_the_file_first(command, capsys):
+    main = command(raises(FileExistsError(17, "File exists", "out")))
+    assert main() == 2
+    assert capsys.readouterr().err == "minibert: error: out: File exists\n"
+
+
 def test_kernels_that_are_not_here(command, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "minibert._c", None)
     monkeypatch.delitem(sys.modules, "minibert.kernels.c_int8", raising=False)

@@ -26,6 +26,14 @@ def test_what_is_written_is_the_int8_model(model, tmp_path, capsys, name):
     )
 
 
+def test_the_float_model_is_not_overwritten(model, tmp_path, capsys):
+    folder, _ = model
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    said = refused(capsys, "quantize", "--model", folder, "--out", tmp_path / "model" / ".")
+    assert "the float model would be lost" in said
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
 def test_comparison(model, tmp_path, capsys):
     data = write(tmp_path / "in.txt", "\n".join(TEXTS))
     words = ["--model", model[0], "--out", tmp_path / "q.safetensors", "--data", data]

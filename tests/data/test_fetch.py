@@ -14,7 +14,7 @@ import pytest
 
 from minibert.data import fetch as module
 from minibert.data import sources
-from minibert.data.fetch import MARK, fetch, fetch_all, home
+from minibert.data.fetch import MARK, fetch, fetch_all, find, home
 
 REVIEWS = b"text,label,source\n" + b"".join(
     b"%d,%d,rotten_tomatoes\nlong %d,0,imdb\n" % (i, i % 2, i) for i in range(2003)
@@ -228,3 +228,20 @@ def test_sources_are_whole():
         assert 0 < archive.limit <= archive.total_limit
         assert bool(source.members) != bool(source.pattern)
         assert all(Path(ours).name == ours != MARK for ours in source.members)
+
+
+def test_a_file_is_found_here_or_among_what_was_fetched(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIBERT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    there = tmp_path / "home" / "rotten-tomatoes" / "dev.tsv"
+    with pytest.raises(FileNotFoundError, match=r"--data: .*`minibert fetch rotten-tomatoes`"):
+        find("rotten-tomatoes/dev.tsv", "--data")
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"x")
+    assert find("rotten-tomatoes/dev.tsv", "--data") == there
+    here = tmp_path / "rotten-tomatoes" / "dev.tsv"
+    here.parent.mkdir()
+    here.write_bytes(b"y")
+    assert find("rotten-tomatoes/dev.tsv", "--data").samefile(here)
+    with pytest.raises(FileNotFoundError, match="no mine.tsv here.*has brought$"):
+        find("mine.tsv", "--data")

@@ -112,7 +112,7 @@ HEADER = b"text\tlabel\na\tx\n"
         (".txt", "a\n".encode("utf-16"), {"label": None}, "line 1: not UTF-8"),
         (".tsv", HEADER + b"b\n", {}, "line 3: 1 field; line 1 has 2"),
         (".tsv", HEADER + b"b\tc\td\n", {}, "line 3: 3 fields; line 1 has 2"),
-        (".tsv", HEADER + b"\n", {}, "line 3: 1 field; line 1 has 2"),
+        (".tsv", HEADER + b"\nb\ty\n", {}, "line 3: 1 field; line 1 has 2"),
         (".csv", b'text,label\n"a\nb",x\nc\n', {}, "line 4: 1 field; line 1 has 2"),
         (".csv", b'text,label\na,x\n"b,y\nc,z\n', {}, "line 3: .* double quotes"),
         (".csv", b'text,label\n"a"b,x\n', {}, "line 2: .* double quotes"),
@@ -137,7 +137,7 @@ HEADER = b"text\tlabel\na\tx\n"
         (".tsv", b"1\ta\n-inf\tb", {"label": 1, "text": 2, "numbers": True}, "line 2: .* finite"),
         (".jsonl", b'{"text": "a", "label": 1}\n{"text": "a"', {}, "line 2: not JSON"),
         (".jsonl", b"[" * 100_000, {}, "line 1: not JSON"),
-        (".jsonl", b'{"text": "a", "label": 1}\n\n', {}, "line 2: not JSON"),
+        (".jsonl", b'{"text": "a", "label": 1}\n\n{"text": "b"}\n', {}, "line 2: not JSON"),
         (".jsonl", b'["a", "b"]', {}, "line 1: .* is no JSON object"),
         (".jsonl", b'{"text": "a"}', {}, "no column label='label'; it has 'text'$"),
         (".jsonl", b'{"text": "a"}', {"text": 1}, "columns of .jsonl are keys"),
@@ -183,3 +183,17 @@ def test_real_files(data_dir):
     rte = read_table(data_dir / "rte" / "dev.tsv", text="sentence1", text_pair="sentence2")
     assert len(rte.pairs) == 139
     assert set(rte.labels) == {"entailment", "not_entailment"}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [
+        (".tsv", "text\tlabel\na\tx\n\n\n"),
+        (".csv", "text,label\na,x\r\n\r\n"),
+        (".jsonl", '{"text": "a", "label": "x"}\n\n'),
+    ],
+)
+def test_empty_lines_at_the_end_are_no_records(tmp_path, suffix, content):
+    path = tmp_path / f"file{suffix}"
+    path.write_bytes(content.encode())
+    assert read_table(path) == (["a"], None, ["x"])

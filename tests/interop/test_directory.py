@@ -1,5 +1,6 @@
 """Hugging Face's directory: the same bits back, and a sentence for everything that is wrong."""
 
+import hashlib
 import json
 import os
 import re
@@ -41,7 +42,8 @@ def test_names_in_the_file(tmp_path, params, config, head):
     assert any(name.startswith("bert.") for name in names) == (head is not None)
     assert names == {name.removeprefix("bert.") if head is None else name for name in params}
     with tensors.safe_open(tmp_path / "model.safetensors", framework="numpy") as file:
-        assert file.metadata() == {"format": "pt"}
+        seal = hashlib.sha256((tmp_path / "config.json").read_bytes()).hexdigest()
+        assert file.metadata() == {"format": "pt", "config_sha256": seal}
 
 
 @pytest.mark.quick

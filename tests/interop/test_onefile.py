@@ -9,6 +9,7 @@ from model.small import random_params, uniform
 from safetensors.numpy import load_file, save_file
 
 from minibert.interop import read_file, tensors, write_file
+from minibert.interop.onefile import file_contents
 from minibert.ops import QTensor
 from minibert.quant import quantize_params
 from minibert.text import disk
@@ -66,6 +67,13 @@ def test_what_the_file_holds(saved):
     metadata = split(saved.read_bytes())[0]["__metadata__"]
     assert set(metadata) == {"format", "head", "config", "tokenizer", "sha256"}
     assert json.loads(metadata["config"])["hidden_size"] == 15
+
+
+def test_the_sha256_needs_no_copy():
+    config = uniform(vocab=20011, hidden=60)  # 5 MB
+    params = random_params(config, dtype=np.float32)
+    with little_memory(1):
+        file_contents(params, config)
 
 
 def test_int8_is_a_quarter(tmp_path):

@@ -24,7 +24,7 @@ from minibert.ops import QTensor
 from minibert.quant import quantize_params
 from minibert.text import disk
 
-from .files import assert_same, change_config
+from .files import assert_same, change_config, change_tensors
 
 ignore_int8 = pytest.mark.filterwarnings("ignore:.*only minibert reads")
 
@@ -134,6 +134,17 @@ def test_a_changed_int8_directory_is_noticed(tmp_path):
     path.write_bytes(raw)
     with pytest.raises(ValueError, match="its sha256 does not fit"):
         read_directory(tmp_path)
+
+
+def test_a_vector_in_int8(saved):
+    """Its scales would fit, one a number; but only matrices are in int8."""
+    path = saved / "model.safetensors"
+    arrays = load_file(path)
+    arrays["classifier.bias"] = np.ones(3, np.int8)
+    arrays["classifier.bias_scale"] = np.ones(3, np.float32)
+    tensors.write_tensors(path, arrays, {})
+    with pytest.raises(ValueError, match=r"classifier\.bias is I8 \(3,\), its scales do not"):
+        read_directory(saved, "classification")
 
 
 def test_int8_without_its_scales(saved):
@@ -254,6 +265,48 @@ def test_a_killed_save_leaves_a_pair(tmp_path, monkeypatch):
     assert not was_killed
     assert first > 5
     assert ends == {1e-5, 1e-6, 1e-7}
+
+
+def test_a_config_of_another_save_is_passed_over(saved):
+    """One that still has its temporary name, and is not the one that the weights belong to."""
+    pending = saved / "config.json.part"
+    change_config(saved, layer_norm_eps=1e-3)
+    for text in (uniform(vocab=77).to_json(), "", "{"):
+        pending.write_text(text, encoding="utf-8")
+        assert read_directory(saved)[1].eps == 1e-3
+    # Another program knows nothing of it, and says nothing about its own config.
+    change_tensors(saved, lambda arrays: arrays)
+    assert read_directory(saved)[1].eps == 1e-3
+    for raw in (b"", b"no safetensors", None):  # then it is of no weights
+        pending.write_text(uniform(vocab=77).to_json(), encoding="utf-8")
+        if raw is None:
+            (saved / "model.safetensors").unlink()
+        else:
+            (saved / "model.safetensors").write_bytes(raw)
+        write_directory(saved, random_params(uniform()), uniform())
+        assert read_directory(saved)[1] == uniform()
+        assert sorted(os.listdir(saved)) == ["config.json", "model.safetensors"]
+
+
+def test_an_edited_config_outlives_a_killed_save(saved, monkeypatch):
+    """Of a model whose own config is the one that was there before it was edited."""
+    config = uniform()
+    params = random_params(config, "classification", seed=5, dtype=np.float32)
+    old, new = read_directory(saved)[0]["bert.pooler.dense.bias"], params["bert.pooler.dense.bias"]
+    original = (saved / "config.json").read_bytes()
+    change_config(saved, layer_norm_eps=1e-3)
+    n, seen = 0, set()
+    while killed_at(n // 2, saver(saved, params, config, "classification"), monkeypatch):
+        found, found_config, _ = read_directory(saved)
+        bias = found["bert.pooler.dense.bias"]
+        seen.add((found_config.eps, np.array_equal(bias, old), np.array_equal(bias, new)))
+        write_directory(saved, params | {"bert.pooler.dense.bias": old}, config, "classification")
+        change_config(saved, layer_norm_eps=1e-3)
+        n += 1
+        if n % 2:  # what one killed before has left
+            (saved / "config.json.part").write_bytes(original)
+            (saved / "model.safetensors.part").write_bytes(b"")
+    assert seen == {(1e-3, True, False), (1e-12, False, True)}
 
 
 def test_an_interrupted_first_save(tmp_path, monkeypatch):

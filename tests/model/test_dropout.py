@@ -41,6 +41,27 @@ def test_each_rate_reaches_its_own_sites(rates):
         assert np.array_equal(logits(Drop(0.0, masks=masks), config), logits(Drop(0.0), config))
 
 
+@pytest.mark.parametrize("head", ["classification", "tokens"])
+def test_the_classifier_may_have_a_rate_of_its_own(head):
+    """At the last site, and only there."""
+    config = widths(dropout=0.0, attention_dropout=0.0, classifier_dropout=0.6)
+    params, inputs = random_params(config, head), batch(config)
+
+    def run(config, drop):
+        return bert_forward(params, config, *inputs, head=head, drop=drop)[0].logits
+
+    site, shape = max((site, mask.shape) for site, mask in dropout_masks(config, head).items())
+    dropped = run(config, Drop(0.0, seed=5))
+    mask = keep_mask(shape, Drop(0.6, seed=5, site=site))
+    assert np.array_equal(run(config, Drop(0.0, masks={site: mask})), dropped)
+    assert np.abs(dropped - run(config, None)).max() > 0.01
+    without = widths(dropout=0.6, attention_dropout=0.0, classifier_dropout=0.0)
+    elsewhere = {s: mask if s < site else ~mask for s, mask in dropout_masks(config, head).items()}
+    as_they_were = elsewhere | {site: ~elsewhere[site]}
+    assert np.array_equal(run(without, Drop(0.6, masks=elsewhere)),
+                          run(without, Drop(0.6, masks=as_they_were)))
+
+
 def test_hashed_masks_are_those_of_the_sites():
     """Seven sites in two layers, one for the embeddings and one for the pooled vector."""
     config = widths()

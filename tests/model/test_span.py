@@ -84,6 +84,11 @@ def test_no_context_is_no_answer():
     ({"end_logits": logits(p3=np.nan)}, "NaN"),
     ({"max_answer": 0}, "max_answer is 0"),
     ({"max_answer": 2.5}, "max_answer is 2.5"),
+    ({"max_answer": True}, "max_answer is True"),
+    ({"threshold": np.nan}, "threshold is nan; it is a number"),
+    ({"threshold": None}, "threshold is None"),
+    ({"threshold": "0"}, "threshold is '0'"),
+    ({"threshold": False}, "threshold is False"),
 ])
 def test_refused(change, message):
     arguments = {"start_logits": logits(), "end_logits": logits(), "context": CONTEXT} | change

@@ -170,6 +170,27 @@ def test_written_here(tmp_path, head, classes):
         assert model.config.id2label == dict(enumerate(config.labels))
 
 
+@pytest.mark.parametrize("rate", [None, 0.0, 0.7])
+@pytest.mark.parametrize("head", ["classification", "tokens"])
+def test_dropout_before_the_classifier(tmp_path, head, rate):
+    config = uniform(dropout=0.3, classifier_dropout=rate)
+    write_directory(tmp_path, random_params(config, head, dtype=np.float32), config, head)
+    model, _ = peer(tmp_path, head)
+    assert model.dropout.p == config.head_dropout == (0.3 if rate is None else rate)
+    model.save_pretrained(tmp_path / "there")
+    assert read_directory(tmp_path / "there", head)[1] == config
+
+
+def test_several_classes_at_once_are_refused(tmp_path):
+    config = transformers.BertConfig(
+        vocab_size=23, hidden_size=15, num_hidden_layers=1, num_attention_heads=3,
+        intermediate_size=11, max_position_embeddings=7, problem_type="multi_label_classification",
+    )
+    transformers.BertForSequenceClassification(config).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="problem_type is 'multi_label_classification'"):
+        read_directory(tmp_path, "classification")
+
+
 def pruned(**changes):
     """Layers of different widths, their heads of one size."""
     layers = (LayerSize(3, 5, 11), LayerSize(1, 5, 19), LayerSize(2, 5, 7))

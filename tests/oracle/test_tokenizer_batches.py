@@ -7,7 +7,14 @@ import pytest
 
 from minibert.text import SPECIAL_TOKENS, BertTokenizer, train_vocab
 
-from .library_tokenizer import commands, library_tokenizer, questions, titles, tokenizers
+from .library_tokenizer import (
+    commands,
+    differing_texts,
+    library_tokenizer,
+    questions,
+    titles,
+    tokenizers,
+)
 
 pytestmark = pytest.mark.oracle
 transformers = pytest.importorskip("transformers")
@@ -110,17 +117,18 @@ def test_truncation_of_every_pair_of_lengths(strategy):
     tok = BertTokenizer([*SPECIAL_TOKENS, *map(str, range(10))])
     library = library_tokenizer(tok)
     compared = 0
-    for n, m, length in itertools.product(range(10), range(10), range(3, 14)):
-        if strategy != "longest_first" and (m if strategy == "only_first" else n) > length - 3:
-            continue  # refused by both
+    # Where special tokens fill the row the library drops both texts, whatever the strategy.
+    lengths = range(3 if strategy == "longest_first" else 4, 14)
+    for n, m, length in itertools.product(range(10), range(10), lengths):
         a, b = " ".join("123456789"[:n]), " ".join("123456789"[:m])
         library.enable_truncation(length, strategy=strategy)
-        ours = tok([(a, b)], truncation=strategy, max_length=length)
         try:
             theirs = library.encode(a, b)
-        except Exception:  # the library refuses to cut a text to nothing; minibert does it
-            assert length - 3 in (n, m)
+        except Exception:
+            with pytest.raises(ValueError, match="nothing would be left"):
+                tok([(a, b)], truncation=strategy, max_length=length)
             continue
+        ours = tok([(a, b)], truncation=strategy, max_length=length)
         assert ours.input_ids[0].tolist() == theirs.ids
         assert ours.token_type_ids[0].tolist() == theirs.type_ids
         compared += 1
@@ -131,16 +139,43 @@ def test_reads_what_the_library_saves(tmp_path):
     texts = ["Crème brûlée is a dessert.", "今天天气 is nice"]
     tok = BertTokenizer(train_vocab(texts, 90, min_count=1))
     library = library_tokenizer(tok)
-    library.add_tokens(["<new>"])
+    library.add_tokens(["<New>"])
+    library.add_special_tokens(["dess", "<E>"])
     library.enable_truncation(4)
     library.enable_padding(length=300)
     library.save(str(tmp_path / "tokenizer.json"))
     read = BertTokenizer.from_pretrained(tmp_path)
     library.no_truncation()
     library.no_padding()
-    assert read.tokens == [*tok.tokens, "<new>"]
-    for text in [*texts, "a<new>b <new>"]:
-        assert read.encode(text) == library.encode(text).ids
+    assert read.tokens == [*tok.tokens, "<New>", "dess", "<E>"]
+    texts += ["a<new>b <New>", "dessert Dessert", "<e><E>", "天<new>天.<NEW>!", "< new>"]
+    assert differing_texts(read, library, texts) == []
+    ids = library.encode("a <E> dess").ids
+    assert read.decode(ids, skip_special_tokens=True) == library.decode(ids) == "a"
+
+
+ALPHABET = ["a", "A", "É", "天", "<", ">", " ", ".", "n", "ew", "\u0301", "İ", "[MASK]", "\x00"]
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_added_tokens_in_any_string(lower):
+    added = ["<New>", "天", "an", "[E]", "aÉ", "<"]
+    normalized = ["<New>", "天", "aÉ"]
+    vocab = [*SPECIAL_TOKENS, "a", "n", "##a", "##n", "e", "##e", "##w", "<", ">", "."]
+    tok = BertTokenizer(
+        [*vocab, *(t for t in added if t not in vocab)],
+        do_lower_case=lower,
+        added_tokens=added,
+        normalized_tokens=normalized,
+    )
+    library = library_tokenizer(BertTokenizer(vocab, do_lower_case=lower))
+    library.add_tokens(
+        [tokenizers.AddedToken(t, normalized=t in normalized, special=False) for t in added]
+    )
+    rng = np.random.default_rng(3)
+    pieces = [*ALPHABET, *added, "<new>"]
+    texts = ["".join(rng.choice(pieces, rng.integers(1, 9))) for _ in range(2_003)]
+    assert differing_texts(tok, library, texts) == []
 
 
 @pytest.mark.parametrize("rules", [{}, {"do_lower_case": False}, {"tokenize_chinese_chars": False}])

@@ -176,3 +176,5 @@ def test_all_spellings():
         assert getattr(minibert, f"Bert{name}") is kind
     assert minibert.TinyBertTokenizer is minibert.TinyBERTTokenizer is BertTokenizer
     assert set(minibert.__all__) <= set(dir(minibert))
+    classes = {name for name in dir(minibert.pretrained) if "Bert" in name or "BERT" in name}
+    assert classes < set(minibert.__all__), "what the package has is public"

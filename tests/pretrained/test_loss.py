@@ -12,6 +12,7 @@ from minibert import (
     BertForTokenClassification,
     BertModel,
 )
+from minibert.train import TrainStep
 
 from .models import IDS, MASK, model_of
 
@@ -87,6 +88,8 @@ def test_loss_of_a_span(form):
     ({"end_positions": [1, 0]}, "start_positions is missing"),
     ({"start_positions": [1, 0], "end_positions": [1]}, "start_positions has 2 entries, end_pos"),
     ({"start_positions": [1], "end_positions": [1]}, r"labels has shape \(1, 2\); wanted \(2, 2\)"),
+    ({"start_positions": [[1, 0], [1, 0]], "end_positions": [1, 0]},
+     r"start_positions has shape \(2, 2\); wanted \(B,\)"),
     ({"start_positions": 1, "end_positions": 1}, r"start_positions has shape \(\)"),
     ({"start_positions": [1, 0], "end_positions": [1, 0], "labels": [[1, 1], [0, 0]]}, "not both"),
     ({"labels": [1, 0]}, r"labels has shape \(2,\); wanted \(2, 2\)"),
@@ -94,6 +97,16 @@ def test_loss_of_a_span(form):
 def test_positions_that_do_not_fit(form, message):
     with pytest.raises(ValueError, match=message):
         model_of(BertForQuestionAnswering)(IDS, **form)
+
+
+def test_dropout_of_the_classifier_alone_is_used_in_training():
+    config = uniform(dropout=0.0, attention_dropout=0.0, classifier_dropout=0.5)
+    losses = set()
+    for seed in (1, 2):
+        step = TrainStep(model_of(BertForSequenceClassification, config), seed=seed)
+        step(labels=np.array([0, 1]), input_ids=IDS, attention_mask=MASK)
+        losses.add(step.loss)
+    assert len(losses) == 2
 
 
 def test_labels_without_a_head():

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from minibert.text import basic_tokenize
 from minibert.text.characters import is_cjk, is_control, is_punctuation, is_space
 
-pytestmark = pytest.mark.quick
 
-
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -44,6 +43,7 @@ def test_endless_marks_on_one_letter_take_no_endless_time():
     assert basic_tokenize("a" + marks) == ["a" + "\U0001d165" * 30_011 + "\u302e" * 30_011]
 
 
+@pytest.mark.quick
 def test_cased_keeps_case_and_accents():
     assert basic_tokenize("Éa 天B", do_lower_case=False) == ["Éa", "天", "B"]
     assert basic_tokenize("e\u0301", do_lower_case=False) == ["e\u0301"]

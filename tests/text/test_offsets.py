@@ -1,12 +1,15 @@
 """Where pieces and words stand in the text."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minibert.text import SPECIAL_TOKENS, BertTokenizer, basic_tokenize, train_vocab
-from minibert.text.offsets import words_with_owners
+from minibert.text.basic import spaced_words
+from minibert.text.pieces import owners_of
 
 
 @pytest.fixture(scope="module")
@@ -119,15 +122,14 @@ MIXED = st.text(
 
 @settings(deadline=None)
 @given(MIXED, RULES)
-def test_the_words_are_those_without_offsets(text, rules):
-    found = list(words_with_owners(text, **rules))
-    assert [word for word, _ in found] == basic_tokenize(text, **rules)
-    places = [i for word, owners in found for i in owners]
-    assert places == sorted(places)
-    for word, owners in found:
-        assert len(word) == len(owners)
+def test_every_word_has_its_place(text, rules):
+    spaced, owners = spaced_words(text, **rules), owners_of(text, **rules)
+    assert len(owners) == len(spaced)
+    assert owners == sorted(owners)
+    for word in re.finditer(r"\S+", spaced):
         # What a word's place holds is that word again, alone.
-        assert basic_tokenize(text[owners[0] : owners[-1] + 1], **rules) == [word]
+        place = slice(owners[word.start()], owners[word.end() - 1] + 1)
+        assert basic_tokenize(text[place], **rules) == [word[0]]
 
 
 def test_every_eleventh_code_point():

@@ -1,5 +1,9 @@
 """BertTokenizer: the call, and ids back to text."""
 
+import copy
+import pickle
+import re
+
 import numpy as np
 import pytest
 
@@ -12,7 +16,6 @@ from minibert.text import (
     check_fits,
 )
 
-pytestmark = pytest.mark.quick
 WORDS = ["a", "b", "c", "d", "e", "##x", "天", "."]
 PAD, UNK, CLS, SEP, MASK = range(5)
 A, B, C, D, E, X, TIAN, DOT = range(5, 13)
@@ -23,6 +26,7 @@ def tok():
     return BertTokenizer([*SPECIAL_TOKENS, *WORDS])
 
 
+@pytest.mark.quick
 def test_one_string_is_a_batch_of_one(tok):
     batch = tok("Ax 天天.")
     assert list(batch) == ["input_ids", "token_type_ids", "attention_mask"]
@@ -40,6 +44,18 @@ def test_keys_are_attributes(tok):
     assert {**batch}.keys() == batch.keys()
     with pytest.raises(AttributeError, match="labels"):
         _ = batch.labels
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda b: pickle.loads(pickle.dumps(b))]
+)
+def test_a_batch_can_be_copied(tok, again):
+    batch = tok(["ax b", ("c", "d")], max_length=4)
+    new = again(batch)
+    assert np.array_equal(new.input_ids, batch.input_ids)
+    assert new.word_ids(0) == batch.word_ids(0) == [None, 0, 0, None]
+    assert new.char_to_token(0, 1) == 2
+    assert new.n_truncated == 2
 
 
 def test_padding(tok):
@@ -79,6 +95,7 @@ def test_no_texts(tok):
     assert tok([]).input_ids.shape == (0, 0)
 
 
+@pytest.mark.quick
 def test_pairs(tok):
     batch = tok([("a", "b c"), ["d", ""]])
     assert batch.input_ids.tolist() == [[CLS, A, SEP, B, C, SEP], [CLS, D, SEP, SEP, PAD, PAD]]
@@ -112,7 +129,7 @@ def test_truncation(tok):
     [
         (True, [CLS, A, B, SEP, D, SEP]),
         ("only_first", [CLS, A, SEP, D, E, SEP]),
-        ("only_second", [CLS, A, B, C, SEP, SEP]),
+        ("longest_first", [CLS, A, B, SEP, D, SEP]),
     ],
 )
 def test_truncation_of_pairs(tok, strategy, ids):
@@ -122,6 +139,9 @@ def test_truncation_of_pairs(tok, strategy, ids):
 def test_truncation_that_cannot_be(tok):
     with pytest.raises(ValueError, match=r"index 1.*longest_first"):
         tok([("a", "b"), ("a", "b b b b")], truncation="only_first", max_length=5)
+    for strategy, pair in (("only_second", ("a b c", "d e")), ("only_first", ("d e", "a b c"))):
+        with pytest.raises(ValueError, match="nothing would be left"):
+            tok(*pair, truncation=strategy, max_length=6)
     with pytest.raises(ValueError, match="max_length=1 "):
         tok("a", max_length=1)
 
@@ -159,6 +179,30 @@ def test_bad_arguments(tok):
         BertTokenizer(["[PAD]", "[UNK]", "a"])
 
 
+@pytest.mark.parametrize("value", ["8", 5.0, -1, 0, True, None, [5], float("nan")])
+def test_lengths_are_whole_numbers(tok, value):
+    with pytest.raises(ValueError, match=rf"model_max_length={re.escape(repr(value))};.* least 1"):
+        BertTokenizer(tok.tokens, model_max_length=value)
+    if value is not None:
+        with pytest.raises(ValueError, match=rf"^max_length={re.escape(repr(value))};.* least 1"):
+            tok("a", max_length=value, truncation=False, padding="max_length")
+    if value != 0:
+        with pytest.raises(ValueError, match=r"^stride="):
+            tok("a", max_length=5, stride=value, return_overflowing_tokens=True)
+    assert tok("a b c d", max_length=np.int64(4)).input_ids.shape == (1, 4)
+    assert type(BertTokenizer(tok.tokens, model_max_length=np.int32(9)).model_max_length) is int
+
+
+@pytest.mark.parametrize("rule", ["do_lower_case", "strip_accents", "tokenize_chinese_chars"])
+@pytest.mark.parametrize("value", ["yes", 2, [], {}])
+def test_rules_are_true_false_or_none(tok, rule, value):
+    with pytest.raises(ValueError, match=rf"{rule}=.*True, False or None"):
+        BertTokenizer(tok.tokens, **{rule: value})
+    assert BertTokenizer(tok.tokens, **{rule: None}).rules[rule] is (
+        None if rule == "strip_accents" else False
+    )
+
+
 def test_special_tokens_in_the_text(tok):
     assert tok("a[MASK]b").input_ids.tolist() == [[CLS, A, MASK, B, SEP]]
     assert tok.tokenize("[mask]") == ["[UNK]", "[UNK]", "[UNK]"]
@@ -188,13 +232,15 @@ def test_encode_gives_one_list(tok):
     assert tok.encode("ax b") == [CLS, A, X, B, SEP]
     assert tok.encode("a b c", "d", truncation="only_first", max_length=5) == [CLS, A, SEP, D, SEP]
     assert tok.encode("a", add_special_tokens=False) == [A]
+    assert tok.encode(["a", "bx"], is_split_into_words=True) == [CLS, A, B, X, SEP]
 
 
-def test_added_tokens_are_found_the_longest_first():
-    tok = BertTokenizer([*SPECIAL_TOKENS, "a", "<x>", "<x>+"], added_tokens=["<x>", "<x>+"])
-    assert tok.encode("a<x>a<x>+<X>") == [CLS, 5, 6, 5, 7, UNK, UNK, UNK, SEP]
-    with pytest.raises(ValueError, match="lacks <y>"):
-        BertTokenizer(SPECIAL_TOKENS, added_tokens=["<y>"])
+@pytest.mark.parametrize("text", [["a b", "c"], ("a", "b"), None, b"a"])
+def test_encode_takes_one_text(tok, text):
+    with pytest.raises(TypeError, match="give a string"):
+        tok.encode(text)
+    with pytest.raises(TypeError, match="give a list of words"):
+        tok.encode("a", is_split_into_words=True)
 
 
 def test_truncated_texts_are_counted(tok):
@@ -206,7 +252,9 @@ def test_truncated_texts_are_counted(tok):
 
 def test_a_vocabulary_that_does_not_fit_the_embedding(tok):
     check_fits(tok, 13)
-    check_fits(tok, 16)
+    check_fits(tok, 1000)
+    with pytest.raises(ValueError, match=r"has 13 tokens .* 30522 rows: it is another model's"):
+        check_fits(tok, 30522)
     with pytest.raises(ValueError, match=r"13 tokens .* 12 rows"):
         check_fits(tok, 12)
 

@@ -6,7 +6,6 @@ import pytest
 
 from minibert.text import SPECIAL_TOKENS, BertTokenizer, read_vocab, write_vocab
 
-pytestmark = pytest.mark.quick
 TOKENS = [*SPECIAL_TOKENS, "Éa", "ea", "天", "##\u2028", "x"]
 
 
@@ -34,6 +33,7 @@ def tokenizer_json(**changes):
     }
 
 
+@pytest.mark.quick
 def test_round_trip(tmp_path):
     tok = BertTokenizer(TOKENS, do_lower_case=False, strip_accents=True, model_max_length=77)
     tok.save_pretrained(tmp_path / "new" / "folder")
@@ -64,6 +64,8 @@ def test_vocabulary_alone(tmp_path):
         "tokenize_chinese_chars": True,
         "model_max_length": 512,
         "added_tokens": [],
+        "additional_special_tokens": [],
+        "normalized_tokens": [],
     }
     assert BertTokenizer.from_pretrained(tmp_path, do_lower_case=False).tokenize("Éa") == ["Éa"]
 
@@ -89,6 +91,17 @@ def test_tokenizer_json_without_its_truncation_and_padding(tmp_path):
     assert tok.encode("x[NEW]x") == [2, 9, 10, 9, 3]
     assert tok.rules["do_lower_case"] is False
     assert tok("x x x Éa").input_ids.tolist() == [[2, 9, 9, 9, 5, 3]]
+
+
+@pytest.mark.parametrize("token", ["a\nb", "x\r", "\ud800"])
+def test_a_token_that_is_no_line_is_refused_before_anything_is_written(tmp_path, token):
+    with pytest.raises(ValueError, match="one token a line"):
+        write_vocab(tmp_path / "vocab.txt", [*TOKENS, token])
+    with pytest.raises(ValueError, match="one token a line"):
+        BertTokenizer([*TOKENS, token]).save_pretrained(tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+    write_vocab(tmp_path / "vocab.txt", [*TOKENS, "x\ry"])
+    assert read_vocab(tmp_path / "vocab.txt") == [*TOKENS, "x\ry"]
 
 
 def test_configuration_goes_before_tokenizer_json(tmp_path):

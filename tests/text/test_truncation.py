@@ -4,8 +4,6 @@ import pytest
 
 from minibert.text.truncation import truncated_lengths
 
-pytestmark = pytest.mark.quick
-
 
 def one_at_a_time(first, second, room):
     """Shorten the longer one; of two equals the second, if the first was the longer before."""
@@ -18,6 +16,7 @@ def one_at_a_time(first, second, room):
     return first, second
 
 
+@pytest.mark.quick
 def test_longest_first_is_what_its_name_says():
     for first in range(12):
         for second in range(12):
@@ -26,9 +25,13 @@ def test_longest_first_is_what_its_name_says():
                 assert cut == one_at_a_time(first, second, room), (first, second, room)
 
 
+@pytest.mark.quick
 def test_one_side():
     assert truncated_lengths(9, 4, 6, "only_first") == (2, 4)
-    assert truncated_lengths(9, 4, 9, "only_second") == (9, 0)
+    assert truncated_lengths(9, 4, 10, "only_second") == (9, 1)
     assert truncated_lengths(9, 4, 13, "only_second") == (9, 4)
-    with pytest.raises(ValueError, match="9 and 4 into 8"):
-        truncated_lengths(9, 4, 8, "only_second")
+    for room in (8, 9):
+        with pytest.raises(ValueError, match=f"9 and 4 into {room}"):
+            truncated_lengths(9, 4, room, "only_second")
+    with pytest.raises(ValueError, match="9 and 0 into 0"):
+        truncated_lengths(9, 0, 0, "only_first")

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from minibert.text import SPECIAL_TOKENS, basic_tokenize, train_vocab, wordpiece
 
-pytestmark = pytest.mark.quick
-
 TEXTS = [
     "the cat sat on the mat, the cats sat on the mats",
     "a bat and a rat sat on a flat hat",
@@ -71,6 +69,7 @@ def test_any_texts_as_counted_anew(texts, size):
     assert train_vocab(texts, size, min_count=1) == slow_train(texts, size, min_count=1)
 
 
+@pytest.mark.quick
 def test_order_of_texts_does_not_matter():
     assert train_vocab(TEXTS[::-1], 80) == train_vocab(iter(TEXTS), 80)
 
@@ -96,6 +95,7 @@ def test_special_tokens_first_and_nothing_twice():
     assert len(set(vocab)) == len(vocab) == 55
 
 
+@pytest.mark.quick
 def test_an_unseen_word_of_known_letters_is_spelled():
     """Even if a letter was only seen at the other end of words."""
     vocab = set(train_vocab(["xyz xyz"], 60))

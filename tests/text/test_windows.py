@@ -85,6 +85,8 @@ def test_windows_of_first_texts(tok):
 def test_nothing_to_window(tok):
     batch = tok(["a b", "c"], return_overflowing_tokens=True, stride=1)
     assert batch.overflow_to_sample_mapping.tolist() == [0, 1]
+    long = tok("a " * 601, return_overflowing_tokens=True)  # nothing is cut without being asked for
+    assert (long.input_ids.shape, long.overflow_to_sample_mapping.tolist()) == ((1, 603), [0])
     assert tok([], return_overflowing_tokens=True).overflow_to_sample_mapping.dtype == np.int64
 
 

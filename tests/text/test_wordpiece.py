@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from minibert.text import wordpiece
 
-pytestmark = pytest.mark.quick
 SHORT = st.text(alphabet="abc", min_size=1, max_size=3)
 
 
@@ -43,11 +42,13 @@ def test_as_by_regular_expressions(first, later, word):
         assert all(p in vocab for p in pieces)
 
 
+@pytest.mark.quick
 def test_no_way_back_from_a_greedy_step():
     """ab ##c would do, but abc... is tried first and leads nowhere: BERT does not look back."""
     assert wordpiece("abcd", {"a", "##b", "##cd", "abc", "ab"}) == ["[UNK]"]
 
 
+@pytest.mark.quick
 def test_the_beginning_and_the_rest_have_different_pieces():
     assert wordpiece("aa", {"a"}) == ["[UNK]"]
     assert wordpiece("aa", {"##a"}) == ["[UNK]"]
