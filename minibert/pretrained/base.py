@@ -11,6 +11,7 @@ from minibert.ops import QTensor
 from minibert.pretrained.files import folder_tokenizer, nothing_there, read_one_file
 from minibert.pretrained.inputs import ModelOutput, as_batch, as_labels
 from minibert.quant import quantize_params
+from minibert.text.vocabulary import check_lines
 
 
 class BertModel:
@@ -89,6 +90,8 @@ class BertModel:
             transformers cannot read what was written: a pruned model without dense=True, or one
             in int8.
         """
+        if self.tokenizer is not None:
+            check_lines(self.tokenizer.tokens)  # before anything is written
         write_directory(folder, self.params, self.config, self.head, dense=dense)
         if self.tokenizer is not None:
             self.tokenizer.save_pretrained(folder)
