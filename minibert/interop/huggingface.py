@@ -73,7 +73,7 @@ def _read(folder, head):
     signed = metadata.get("format") == FORMAT
     unexpected = unexpected_names(found, known | {VOCAB} if signed else known)
     if unexpected:
-        message = f"{path} holds what a BERT of its config has not; it is left out: {listed(unexpected)}"
+        message = f"{path} has more than a BERT of its config, left out: {listed(unexpected)}"
         warnings.warn(message, stacklevel=4)
     twins = {twin for twin in TIED if twin in found and DECODER_BIAS in wanted}
     used = {name: tensor for name, tensor in found.items() if name in known | twins}

@@ -16,7 +16,6 @@ from minibert.interop.fit import check_fit, read_config
 from minibert.interop.quantized import join_quantized, quantized_among, split_quantized
 from minibert.interop.tensors import read_header, read_stored, write_tensors
 from minibert.text.disk import locked
-from minibert.text.vocabulary import check_lines
 
 FORMAT = "minibert-1"
 VOCAB = "vocab"
@@ -51,7 +50,9 @@ def file_contents(params, config, head=None, tokens=None, tokenizer=None):
     """The tensors and the metadata of `write_file`."""
     tensors = split_quantized(params)
     if tokens is not None:
-        check_lines(tokens)
+        broken = [token for token in tokens if "\n" in token]
+        if broken:
+            raise ValueError(f"tokens are kept one a line, so that {broken[0]!r} cannot be kept")
         tensors[VOCAB] = np.frombuffer("\n".join(tokens).encode(), np.uint8)
     metadata = {
         "format": FORMAT,

@@ -243,5 +243,5 @@ def test_a_file_is_found_here_or_among_what_was_fetched(tmp_path, monkeypatch):
     here.parent.mkdir()
     here.write_bytes(b"y")
     assert find("rotten-tomatoes/dev.tsv", "--data").samefile(here)
-    with pytest.raises(FileNotFoundError, match="no mine.tsv here.*has brought$"):
+    with pytest.raises(FileNotFoundError, match=r"no mine.tsv here.*has brought$"):
         find("mine.tsv", "--data")
