@@ -30,15 +30,15 @@ def format_table(rows, measures=("accuracy",)):
     ----------
     rows : list of dict
     measures : sequence of str
-        Which scores to show. Accuracy is shown in percent; "intervals", where a row has them, in
-        brackets.
+        Which scores to show. Accuracy is shown in percent; the first with its interval in
+        brackets, where a row has "intervals".
     """
     names = ("parameters", "kB", "MFLOP", "ms, 1 text", "ms, 32 texts")
     head = ("", *(measure.replace("_", " ") for measure in measures), *names)
     body = [
         (
             row["name"],
-            *(_score(row, measure) for measure in measures),
+            *(_score(row, measure, measure == measures[0]) for measure in measures),
             f"{row['parameters']:,}",
             f"{row['bytes'] / 1e3:,.0f}",
             f"{row['flops'] / 1e6:,.2f}",
@@ -55,14 +55,14 @@ def format_table(rows, measures=("accuracy",)):
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def _score(row, measure):
+def _score(row, measure, with_interval):
     """One score, and its interval where there is one."""
     form = "{:.1%}" if measure == "accuracy" else "{:.3f}"
 
     def write(x):
         return "undefined" if x is None else form.format(x)
 
-    interval = row.get("intervals", {}).get(measure)
+    interval = row.get("intervals", {}).get(measure) if with_interval else None
     inside = f" [{', '.join(map(write, interval))}]" if interval else ""
     return write(row[measure]) + inside
 
