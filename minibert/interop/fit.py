@@ -33,7 +33,10 @@ def read_config(path, values, found):
     for key, n in (("num_hidden_layers", n_layers), ("layer_sizes", sizes)):
         n = len(n) if isinstance(n, list) else n
         if isinstance(n, int) and 4 * n > len(found):  # a few may be missing, and are listed then
-            raise ValueError(f"{path}: {key} makes {n} layers, with {len(found)} tensors")
+            raise ValueError(
+                f"{path}: {key} makes {n} layers, with {len(found)} tensors in the weights; is it "
+                "the config of another model, or are these no BERT's weights?"
+            )
     try:
         return BertConfig.from_dict(values)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -152,17 +152,18 @@ class Stages:
     Parameters
     ----------
     pretrain : Stage
-        The teacher learns to predict hidden words.
+        Masked language modelling: the teacher learns to predict masked tokens.
     finetune : Stage
         The teacher learns the labels.
     general, task_inside : Stage
-        The student learns the inside of the pre-trained, then of the fine-tuned teacher.
+        Transformer-layer distillation: the student learns attention scores, hidden states and
+        embeddings of the pre-trained, then of the fine-tuned teacher.
     task_predictions : Stage
-        The student learns the fine-tuned teacher's logits.
+        Prediction-layer distillation: the student learns the fine-tuned teacher's logits.
     recover : Stage
         The pruned student goes on with that.
     alone : Stage
-        An equal student learns the labels without a teacher, for comparison.
+        An equal student learns the labels without distillation, for comparison.
     """
 
     pretrain: Stage = Stage(lr=1e-4)
@@ -176,7 +177,15 @@ class Stages:
 
 @dataclass(frozen=True)
 class Prune:
-    """Shares that stay of each layer's heads and neurons, and share of zeros among the rest."""
+    """What is cut.
+
+    Parameters
+    ----------
+    heads, neurons : float
+        Structured pruning: shares of each layer's heads and feed-forward neurons that stay.
+    zeros : float
+        Unstructured pruning: the sparsity of what stays, by magnitude.
+    """
 
     heads: float = 1.0
     neurons: float = 1.0
