@@ -3,6 +3,7 @@
 Stages: general, task_inside, task_predictions; and, for comparison, alone. Writes RUN/student, or
 RUN/student-unpruned where the recipe prunes.
 A step that is done is not run again, and one that was interrupted goes on from its last checkpoint.
+At the end, the table of all models that the run has so far, beside a bag of words.
 
     minibert distill recipe.toml
 """
@@ -18,7 +19,9 @@ def add_arguments(parser):
 def run(args):
     """Run the step."""
     from minibert.recipes.compress import distill, train_alone
+    from minibert.recipes.results import report
 
     job = open_run(args)
     distill(job)
     train_alone(job)
+    report(job)

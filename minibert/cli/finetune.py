@@ -2,6 +2,7 @@
 
 Writes RUN/teacher, from RUN/pretrained or teacher.model.
 A step that is done is not run again, and one that was interrupted goes on from its last checkpoint.
+At the end, the table of all models that the run has so far, beside a bag of words.
 
     minibert finetune recipe.toml
 """
@@ -17,5 +18,8 @@ def add_arguments(parser):
 def run(args):
     """Run the step."""
     from minibert.recipes.compress import finetune_teacher
+    from minibert.recipes.results import report
 
-    finetune_teacher(open_run(args))
+    job = open_run(args)
+    finetune_teacher(job)
+    report(job)

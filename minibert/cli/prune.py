@@ -2,6 +2,7 @@
 
 Reads RUN/student-unpruned, writes RUN/student.
 A step that is done is not run again, and one that was interrupted goes on from its last checkpoint.
+At the end, the table of all models that the run has so far, beside a bag of words.
 
     minibert prune recipe.toml
 """
@@ -18,8 +19,10 @@ def add_arguments(parser):
 def run(args):
     """Run the step."""
     from minibert.recipes.compress import prune, write_dense
+    from minibert.recipes.results import report
 
     job = open_run(args)
     prune(job)
     if args.dense:
         write_dense(job)
+    report(job)

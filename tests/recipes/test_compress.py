@@ -295,3 +295,30 @@ def test_the_best_on_validation_texts_is_kept(material, tmp_path):
     model = load(job.out / "teacher")
     assert validator(job)(model) == max(scores)
     assert max(scores) > scores[-1], "else the last would do, and nothing is tested"
+
+
+def test_single_steps_on_the_command_line(material, tmp_path, capsys):
+    """Each goes on where the one before ended, and closes with the table of what there is."""
+    settings = [
+        *SETTINGS,
+        f"data.train={material / 'train.tsv'}",
+        f"data.dev={material / 'dev.tsv'}",
+        f"teacher.model={material / 'mlm'}",
+        f"out={tmp_path / 'run'}",
+    ]
+    words = ["--quiet", *(x for s in settings for x in ("--set", s))]
+    assert main(["distill", *words]) == 2
+    assert "teacher is not there yet" in capsys.readouterr().err
+    for command, row in (
+        ("finetune", "teacher"),
+        ("distill", "student-alone"),
+        ("prune", "student"),
+    ):
+        assert main([command, *words]) == 0
+        lines = capsys.readouterr().out.split("\n")
+        assert any(line.startswith("bag-of-words ") for line in lines)
+        assert any(line.startswith(f"{row} ") for line in lines), command
+    assert main(["prune", "--dense", *words]) == 0
+    assert load(tmp_path / "run" / "student-dense").config.is_uniform
+    assert main(["pretrain", *words]) == 0
+    assert "stages.pretrain is switched off" in capsys.readouterr().out
