@@ -140,6 +140,12 @@ def _check_classes(name, labels):
     counts = Counter(labels)
     if len(counts) < 2:
         raise ValueError(f"{name} has one label only, {labels[0]!r}: nothing to learn")
+    for label in counts:
+        if label != label.strip() and label.strip() in counts:
+            raise ValueError(
+                f"{name}: {label!r} and {label.strip()!r} are different labels; "
+                "are the spaces meant?"
+            )
     if len(counts) > 10 and len(counts) > len(labels) / 3:
         raise ValueError(
             f"{name} has {len(counts)} different labels for {len(labels)} texts, such as "

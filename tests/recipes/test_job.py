@@ -163,6 +163,12 @@ def test_what_is_measured_is_not_learned_from(material, tmp_path):
     assert any(line.startswith("3 classes: sport ") for line in said)
 
 
+def test_labels_that_differ_by_a_space(material, tmp_path):
+    write(tmp_path / "train.tsv", [*labelled_texts()[:40], ("A goal.", "sport ")])
+    with pytest.raises(ValueError, match="'sport ' and 'sport' are different labels"):
+        open_job(recipe_of(material, tmp_path / "run", f'data.train="{tmp_path}/train.tsv"'))
+
+
 def test_labels_that_are_no_classes(material, tmp_path):
     lines = [
         "text\tlabel",
