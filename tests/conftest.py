@@ -12,6 +12,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+if not os.environ.get("CI"):  # where hypothesis has a profile of its own, as patient as this
+    settings.register_profile("patient", deadline=None)  # a busy machine is no defect
+    settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
