@@ -9,10 +9,14 @@ The fixture `impl`, which gives an op at every level, is in tests/ops/conftest.p
 """
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # or tests of Ctrl-C test nothing
 
 if not os.environ.get("CI"):  # where hypothesis has a profile of its own, as patient as this
     settings.register_profile("patient", deadline=None)  # a busy machine is no defect

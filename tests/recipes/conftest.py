@@ -1,7 +1,5 @@
 """These tests run on the formulas; the kernels are held against them elsewhere."""
 
-import signal
-
 import pytest
 
 from minibert import BertForMaskedLM, BertTokenizer
@@ -17,14 +15,6 @@ from .small_runs import recipe_of, run, write
 def _formulas():
     with F.use("numpy"):
         yield
-
-
-@pytest.fixture
-def interruptible():
-    """As on a terminal, though the tests may run in the background, where Ctrl-C is ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,6 @@ from minibert.recipes.plan import plan
 from .miniature import labelled_texts
 from .small_runs import ROWS, SETTINGS, params, recipe_of, run, same, train, write
 
-pytestmark = pytest.mark.usefixtures("interruptible")
-
 
 def test_what_a_run_leaves(done):
     found = json.loads((done.out / "report.json").read_text(encoding="utf-8"))
