@@ -60,9 +60,7 @@ def read_directory(folder, head=None):
 def _read(folder, head):
     """What `read_directory` returns."""
     values, path, found, metadata = _read_headers(folder)
-    config = read_config(config_path(folder), values, found)
-    if not values.get("id2label"):
-        config = _with_classes(config, found.get("classifier.weight"))
+    config = _config_of(folder, values, found)
     wanted, body = parameter_shapes(config, head), parameter_shapes(config)
     quantized = quantized_among(path, found, wanted)
     optional = [name for name in wanted if name not in body or name.startswith(POOLER)]
@@ -105,6 +103,37 @@ def read_head(folder):
     with locked(folder, shared=True):
         values, _, found, _ = _read_headers(folder)
     return head_of(_architectures(values), found)
+
+
+def read_outline(folder):
+    """A directory's head, as `read_head` gives it, and its config; no weight is read.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    head : str or None
+    config : BertConfig
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        See `read_directory`.
+    """
+    with locked(folder, shared=True):
+        values, _, found, _ = _read_headers(folder)
+        config = _config_of(folder, values, found)
+    return head_of(_architectures(values), found), config
+
+
+def _config_of(folder, values, found):
+    """The config of a directory; without label names, with as many as its classifier has rows."""
+    config = read_config(config_path(folder), values, found)
+    if values.get("id2label"):
+        return config
+    return _with_classes(config, found.get("classifier.weight"))
 
 
 def _read_headers(folder):

@@ -119,6 +119,11 @@ class MaskedEpochs(Epochs):
                 yield batch
 
 
+def decide(logits, kind):
+    """Classes, or for "regression" numbers, from logits (B,C)."""
+    return logits[:, 0] if kind == "regression" else logits.argmax(-1)
+
+
 def predict_logits(model, examples, batch_size=32, *, show=None):
     """The model's logits for every text, in the order of the texts, (texts, C).
 

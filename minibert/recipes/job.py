@@ -10,11 +10,11 @@ import numpy as np
 
 from minibert.data.fetch import find
 from minibert.eval import accuracy, pearson
-from minibert.interop import read_head
+from minibert.interop import read_outline
 from minibert.interop.pair import CONFIG, WEIGHTS
 from minibert.interop.tensors import read_tensors, write_tensors
 from minibert.pretrained import BertForSequenceClassification
-from minibert.recipes.examples import Epochs, encode, join, predict_logits
+from minibert.recipes.examples import Epochs, decide, encode, join, predict_logits
 from minibert.recipes.models import STARTS, save_quietly, text_length
 from minibert.recipes.stages import Run, with_logits
 from minibert.recipes.task import Task, digest, read_task
@@ -84,13 +84,11 @@ def teacher_logits(job, teacher, texts):
 
 def validator(job):
     """A function from a classifier to its accuracy, or correlation, on the dev texts."""
+    measure = accuracy if job.task.names else pearson
 
     def validate(model):
-        examples = encode_inputs(job, model, job.task.dev.inputs)
-        logits = predict_logits(model, examples)
-        if job.task.names:
-            return accuracy(logits.argmax(-1), job.task.dev.labels)
-        return pearson(logits[:, 0], job.task.dev.labels)
+        logits = predict_logits(model, encode_inputs(job, model, job.task.dev.inputs))
+        return measure(decide(logits, job.task.kind), job.task.dev.labels)
 
     return validate
 
@@ -143,10 +141,8 @@ def _teacher_classes(recipe):
     """The class names of a teacher that is a classifier, in its order."""
     if not recipe.teacher.model:
         return ()
-    folder = find(recipe.teacher.model, "teacher.model")
-    if read_head(folder) != "classification":
-        return ()
-    return BertForSequenceClassification.from_pretrained(folder).config.label_names()
+    head, config = read_outline(find(recipe.teacher.model, "teacher.model"))
+    return config.label_names() if head == "classification" else ()
 
 
 def _check_same_run(out, recipe):

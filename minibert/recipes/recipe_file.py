@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tomli_w
 
+from minibert.data.names import nearest_name
 from minibert.recipes.recipe import Recipe
 
 # The values a field can have where not every text or number makes sense.
@@ -147,8 +148,7 @@ def _checked(name, value, kind):
     choices = CHOICES.get(name) or CHOICES.get(last)
     wanted = None
     if choices and value not in choices:
-        near = difflib.get_close_matches(str(value), choices, 1)
-        wanted = f"one of {', '.join(choices)}" + (f"; did you mean {near[0]!r}?" if near else "")
+        wanted = f"one of {', '.join(choices)}{nearest_name(str(value), choices)}"
     elif last == "keep" and value == "best" and name.split(".")[-2] in WITHOUT_SCORE:
         wanted = "last: there is nothing to be scored in this stage"
     elif isinstance(value, float) and not math.isfinite(value):

@@ -5,8 +5,9 @@ import math
 
 from minibert.eval import scores
 from minibert.eval.bag_of_words import BagOfWords
+from minibert.interop.pair import CONFIG
 from minibert.pretrained import load
-from minibert.recipes.examples import encode, predict_logits
+from minibert.recipes.examples import decide, encode, predict_logits
 from minibert.recipes.models import text_length
 from minibert.recipes.report import (
     bag_of_words_costs,
@@ -14,6 +15,7 @@ from minibert.recipes.report import (
     latencies,
     model_costs,
 )
+from minibert.recipes.task import texts_and_pairs
 from minibert.text import write_text
 
 MODELS = ("teacher", "student-alone", "student-unpruned", "student", "student-int8")
@@ -28,7 +30,7 @@ def report(job):
         What report.json holds.
     """
     task, out = job.task, job.out
-    models = {name: load(out / name) for name in MODELS if (out / name / "config.json").exists()}
+    models = {name: load(out / name) for name in MODELS if (out / name / CONFIG).exists()}
     words = fit_words(task)
     predictors = {"bag-of-words": lambda inputs: words_predict(words, inputs)}
     for name, model in models.items():
@@ -38,9 +40,12 @@ def report(job):
     texts = [item if isinstance(item, str) else " ".join(item) for item in task.test.inputs]
     costs = bag_of_words_costs(words, texts, file, times["bag-of-words"])
     rows = [_row("bag-of-words", words_predict(words, task.test.inputs), job, costs)]
+    encoded = {}  # by length: all models of a run share a vocabulary
     for name, model in models.items():
         length = text_length(job.recipe, model)
-        examples = encode(model.tokenizer, task.test.inputs, max_length=length)
+        if length not in encoded:
+            encoded[length] = encode(model.tokenizer, task.test.inputs, max_length=length)
+        examples = encoded[length]
         predicted = decide(predict_logits(model, examples), task.kind)
         costs = model_costs(model, out / name, examples.lengths, times[name])
         rows.append(_row(name, predicted, job, costs))
@@ -65,16 +70,14 @@ def report(job):
 
 def fit_words(task):
     """The bag of words, trained on the recipe's training texts."""
-    texts, pairs = task.train.texts_and_pairs
+    texts, pairs = texts_and_pairs(task.train.inputs)
     return BagOfWords.fit(texts, task.train.labels, pairs=pairs)
 
 
 def words_predict(words, inputs):
     """What a bag of words says of texts or pairs."""
-    if isinstance(inputs[0], str):
-        return words.predict(inputs)
-    texts, pairs = zip(*inputs, strict=True)
-    return words.predict(list(texts), pairs=list(pairs))
+    texts, pairs = texts_and_pairs(inputs)
+    return words.predict(texts, pairs=pairs)
 
 
 def predict(model, kind, inputs, job):
@@ -82,11 +85,6 @@ def predict(model, kind, inputs, job):
     length = text_length(job.recipe, model)
     batch = model.tokenizer(list(inputs), truncation=True, max_length=length)
     return decide(model(**batch).logits, kind)
-
-
-def decide(logits, kind):
-    """Classes, or numbers, from logits (B,C)."""
-    return logits[:, 0] if kind == "regression" else logits.argmax(-1)
 
 
 def _row(name, predicted, job, costs):

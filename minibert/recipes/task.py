@@ -16,14 +16,6 @@ class Part(NamedTuple):
     inputs: list  # texts, or pairs of texts
     labels: np.ndarray  # (texts,) class numbers, or numbers
 
-    @property
-    def texts_and_pairs(self):
-        """All first texts, and all second ones or None."""
-        if not self.inputs or isinstance(self.inputs[0], str):
-            return self.inputs, None
-        first, second = zip(*self.inputs, strict=True)
-        return list(first), list(second)
-
 
 class Task(NamedTuple):
     """All of a recipe's texts."""
@@ -108,6 +100,14 @@ def read_task(data, seed, names=()):
         unlabelled = [x for x in unlabelled if "".join(x).strip() and x not in known]
         unlabelled = unlabelled[: data.unlabelled_limit or None]
     return Task(data.task, names, train, dev, test, unlabelled)
+
+
+def texts_and_pairs(inputs):
+    """All first texts, and all second ones or None, of texts or pairs."""
+    if not inputs or isinstance(inputs[0], str):
+        return inputs, None
+    first, second = zip(*inputs, strict=True)
+    return list(first), list(second)
 
 
 def digest(path):

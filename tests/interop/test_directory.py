@@ -12,7 +12,13 @@ from model.small import random_params, uniform, widths
 from safetensors.numpy import load_file, save_file
 
 from minibert.config import BertConfig, LayerSize
-from minibert.interop import read_directory, tensors, write_directory
+from minibert.interop import (
+    read_directory,
+    read_head,
+    read_outline,
+    tensors,
+    write_directory,
+)
 from minibert.model import parameter_shapes
 
 from .files import assert_same, change_config, change_tensors, little_memory
@@ -283,3 +289,8 @@ def test_the_weights_of_another_size(tmp_path):
     change_config(tmp_path, layer_sizes=[[3, 7, 11], [3, 7, 11]])
     with pytest.raises(ValueError, match=r"layer\.1\.intermediate\.dense\.weight is \(19, 13\)"):
         read_directory(tmp_path)
+
+
+def test_the_outline_is_that_of_the_whole_model(tmp_path, params, config, head):
+    write_directory(tmp_path, params, config, head)
+    assert read_outline(tmp_path) == (read_head(tmp_path), read_directory(tmp_path, head)[1])
