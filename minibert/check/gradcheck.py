@@ -14,18 +14,19 @@ and `backward` must return the same numbers. What makes the check able to fail:
 - outputs are subtracted before they are summed, so an entry that did not move adds no rounding.
 - the relative norm of the whole difference is judged, against 1e-6, not each entry with a slack.
 
-Choose inputs that are nothing special: no zeros or ones, sizes that are different primes.
+Choose inputs that are nothing special: no zeros or ones, sizes that are different primes. Where a
+verdict surprises, `gradcheck_sweep` shows the error at every step h: it tells a wrong gradient from
+a function that rounds, or that has a kink.
 """
 
-import inspect
 from typing import NamedTuple
 
 import numpy as np
 
 from minibert.check.compare import TINY, relative_error
+from minibert.check.differences import as_pair, probes, slopes
 
 STEP = np.finfo(np.float64).eps ** (1 / 3)  # 6e-6, where truncation h^2 and rounding eps/h meet
-DIRECTIONS = 32
 
 
 class Gradient(NamedTuple):
@@ -70,6 +71,7 @@ def gradcheck(
     zero=(),
     tolerance=1e-6,
     limit=4096,
+    directions=32,
     seed=0,
 ):
     """Check ``out, cache = forward(*args, **kwargs)`` with ``grads = backward(dout, cache)``.
@@ -86,9 +88,9 @@ def gradcheck(
         Keyword inputs.
     wrt : sequence of int, str or None, optional
         What the returned gradients belong to, in order: a position in `args`, or a keyword; None
-        leaves that gradient out. By default
-        the floating arrays (and dicts of them) of `args` in order, as many as there are gradients.
-        An input may be a dict of arrays; its gradient is then a dict with the same keys.
+        leaves that gradient out. By default the floating arrays (and dicts of them) of `args` in
+        order, as many as there are gradients. An input may be a dict of arrays; its gradient is
+        then a dict with the same keys.
     cotangent : optional
         The cotangent to use; random normal by default. None at an entry: nothing flows there.
     zero : sequence of str
@@ -97,7 +99,10 @@ def gradcheck(
     tolerance : float
         Largest relative error in norm.
     limit : int
-        An array with more entries is tried along 32 random directions instead of entry by entry.
+        An array with more entries is tried along random directions instead of entry by entry.
+    directions : int
+        How many. One wrong entry of n moves each by about 1/sqrt(n) of its own error, so a larger
+        array needs no more of them.
     seed : int
         For the cotangent and the directions.
 
@@ -108,10 +113,10 @@ def gradcheck(
     Raises
     ------
     TypeError
-        If `wrt` names something that is not an array of floats.
+        If `args` is no tuple, or `wrt` names something that is not an array of floats.
     ValueError
-        If `backward` returns another number of gradients than `wrt` has, or a gradient's shape is
-        not its input's.
+        If `directions` is less than 1, if `backward` returns another number of gradients than `wrt`
+        has, or if a gradient's shape is not its input's.
 
     Examples
     --------
@@ -127,39 +132,10 @@ def gradcheck(
     x              2.5            5    0.5000  5.0e-01  WRONG: 0.5 times the right gradient
     """
     rng = np.random.default_rng(seed)
-    args = [_to_float64(a) for a in args]
-    kwargs = {name: _to_float64(a) for name, a in (kwargs or {}).items()}
-    out, cache = forward(*args, **kwargs)
-    dout = _random_like(out, rng) if cotangent is None else _to_float64(cotangent)
-    gradients = backward(dout, cache)
-    gradients = tuple(gradients) if isinstance(gradients, (tuple, list)) else (gradients,)
-    wrt = _default_wrt(args, len(gradients)) if wrt is None else tuple(wrt)
-    if len(wrt) != len(gradients):
-        raise ValueError(
-            f"gradcheck: backward returned {len(gradients)} gradients for {len(wrt)} inputs {wrt}"
-        )
-
-    def probe(place, key, moved):
-        """f with one array replaced."""
-        inputs = [list(args), dict(kwargs)]
-        part = inputs[0] if isinstance(place, int) else inputs[1]
-        part[place] = moved if key is None else {**part[place], key: moved}
-        return forward(*inputs[0], **inputs[1])[0]
-
-    found = []
-    for place, gradient in zip(wrt, gradients, strict=True):
-        if place is None:
-            continue
-        value = args[place] if isinstance(place, int) else kwargs[place]
-        for key, x in _arrays(value, place):
-            name = _name(forward, place) + ("" if key is None else f"[{key}]")
-            dx = gradient if key is None else (gradient or {}).get(key)
-            dx = np.zeros_like(x) if dx is None else np.asarray(dx)
-            if dx.shape != x.shape:
-                raise ValueError(
-                    f"gradcheck: the gradient of {name} has shape {dx.shape}, the input {x.shape}"
-                )
-            found.append((name, *_slopes(lambda a: probe(place, key, a), x, dx, dout, limit, rng)))  # noqa: B023
+    found = [
+        (probe.name, *slopes(probe, STEP, limit, directions, rng))
+        for probe in probes(forward, backward, args, kwargs, wrt, cotangent, rng)
+    ]
     largest = max((np.linalg.norm(numeric) for _, _, numeric in found), default=0.0)
     return GradientCheck(tuple(_judge(*f, f[0] in zero, largest, tolerance) for f in found))
 
@@ -187,12 +163,7 @@ def gradcheck_function(function, gradient, args, **options):
     >>> bool(gradcheck_function(np.sin, lambda dy, x: dy * np.cos(x), (np.array([0.1, 0.7, 2.0]),)))
     True
     """
-
-    def forward(*inputs):
-        return function(*inputs), inputs
-
-    forward.__signature__ = _signature(function)
-    return gradcheck(forward, lambda dout, inputs: gradient(dout, *inputs), args, **options)
+    return gradcheck(*as_pair(function, gradient), args, **options)
 
 
 def assert_gradient(forward, backward, args, kwargs=None, **options):
@@ -201,110 +172,6 @@ def assert_gradient(forward, backward, args, kwargs=None, **options):
     found = gradcheck(forward, backward, args, kwargs, **options)
     if not found:
         raise AssertionError("a gradient is wrong\n" + str(found))
-
-
-def _slopes(f, x, dx, dout, limit, rng):
-    """Analytic and numeric derivatives: by entry (shape of x), or along random directions (32,)."""
-    if x.size <= limit:
-        numeric = np.empty_like(x)
-        for i in np.ndindex(x.shape):
-            up, down = x.copy(), x.copy()
-            step = STEP * max(1.0, abs(x[i]))
-            up[i] += step
-            down[i] -= step
-            numeric[i] = _change(f(up), f(down), dout) / (
-                up[i] - down[i]
-            )  # the step as it was rounded
-        return dx, numeric
-    analytic, numeric = np.empty(DIRECTIONS), np.empty(DIRECTIONS)
-    for n in range(DIRECTIONS):
-        u = rng.standard_normal(x.shape)
-        u /= np.linalg.norm(u)
-        step = STEP * max(1.0, float(np.abs(x).max()))
-        analytic[n] = (dx * u).sum()
-        numeric[n] = _change(f(x + step * u), f(x - step * u), dout) / (2 * step)
-    return analytic, numeric
-
-
-def _change(up, down, dout):
-    """<dout, up - down> over a structure of arrays; None in either adds nothing."""
-    if up is None or dout is None:
-        return 0.0
-    if isinstance(up, dict):
-        return sum(_change(up[key], down[key], dout.get(key)) for key in up)
-    if isinstance(up, (tuple, list)):
-        return sum(_change(u, d, c) for u, d, c in zip(up, down, dout, strict=True))
-    return float((dout * (np.asarray(up) - np.asarray(down))).sum())
-
-
-def _map(f, x):
-    """`f` on every leaf of a structure of tuples, NamedTuples, lists and dicts."""
-    if isinstance(x, dict):
-        return {key: _map(f, value) for key, value in x.items()}
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return type(x)(*(_map(f, value) for value in x))
-    if isinstance(x, (tuple, list)):
-        return type(x)(_map(f, value) for value in x)
-    return f(x)
-
-
-def _is_float(x):
-    return isinstance(x, (np.ndarray, np.floating)) and np.issubdtype(x.dtype, np.floating)
-
-
-def _to_float64(x):
-    return _map(lambda a: a.astype(np.float64) if _is_float(a) else a, x)
-
-
-def _random_like(out, rng):
-    def draw(y):
-        if y is None:
-            return None
-        shape = np.shape(y)
-        return rng.standard_normal(shape) if shape else float(rng.standard_normal())
-
-    return _map(draw, out)
-
-
-def _arrays(value, place):
-    """The (key, array) pairs of an input: one with key None, or one for each entry of a dict."""
-    items = value.items() if isinstance(value, dict) else [(None, value)]
-    for key, x in items:
-        if not (isinstance(x, np.ndarray) and _is_float(x)):
-            where = place if key is None else f"{place}[{key}]"
-            raise TypeError(
-                f"gradcheck: wrt {where!r} is {type(x).__name__}, not an array of floats"
-            )
-        yield key, x
-
-
-def _default_wrt(args, count):
-    """The first `count` inputs that can have a gradient."""
-    able = [
-        n
-        for n, a in enumerate(args)
-        if isinstance(a, dict) or (isinstance(a, np.ndarray) and _is_float(a))
-    ]
-    return tuple(able[:count])
-
-
-def _signature(function):
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):  # ufuncs and other compiled functions
-        return inspect.Signature([inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
-
-
-def _name(forward, place):
-    """The parameter's name, for the table."""
-    if isinstance(place, str):
-        return place
-    try:
-        names = list(inspect.signature(forward).parameters.values())
-    except (TypeError, ValueError):
-        names = []
-    plain = [p.name for p in names if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return plain[place] if place < len(plain) else f"input {place}"
 
 
 def _judge(name, analytic, numeric, is_zero, largest, tolerance):
@@ -325,6 +192,8 @@ def _verdict(analytic, numeric, ratio, ok):
     if not np.isfinite(analytic).all():
         many = int((~np.isfinite(analytic)).sum())
         return f"WRONG: {many} of {analytic.size} entries are not finite"
+    if not np.isfinite(numeric).all():
+        return "WRONG: the function itself is not finite beside this input"
     if not analytic.any():
         return "WRONG: all zero"
     if np.isfinite(ratio) and relative_error(analytic, ratio * numeric) < 1e-5:

@@ -28,7 +28,9 @@ COMMANDS = {
     "prune": "a recipe's student loses heads, neurons and weights, and recovers",
     "quantize": "a model in int8",
     "summary": "what a model is made of: parameters, bytes, zeros, FLOPs",
+    "trace": "where a model's numbers leave a reference's, and what it looks like",
     "train-vocab": "a WordPiece vocabulary from texts",
+    "verify": "every formula against reference outputs, its loop form and its gradient",
 }
 
 

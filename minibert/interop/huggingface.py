@@ -24,7 +24,7 @@ from minibert.model.params import DECODER_BIAS, POOLER
 from minibert.text.disk import locked
 
 
-def read_directory(folder, head=None):
+def read_directory(folder, head=None, values=None):
     """The parameters and the config in a directory.
 
     Parameters
@@ -33,6 +33,8 @@ def read_directory(folder, head=None):
     head : str or None
         What the model is for, as in `minibert.model.parameter_shapes`; other heads' parameters
         are left out. A head that the files do not have is made new.
+    values : dict, optional
+        What to read in the place of config.json.
 
     Returns
     -------
@@ -54,13 +56,13 @@ def read_directory(folder, head=None):
         The files hold tensors that a BERT of this config has not; they are left out.
     """
     with locked(folder, shared=True):
-        return _read(folder, head)
+        return _read(folder, head, values)
 
 
-def _read(folder, head):
+def _read(folder, head, values):
     """What `read_directory` returns."""
-    values, path, found, metadata = _read_headers(folder)
-    config = _config_of(folder, values, found)
+    stored, path, found, metadata = _read_headers(folder)
+    config = _config_of(folder, stored if values is None else values, found)
     wanted, body = parameter_shapes(config, head), parameter_shapes(config)
     quantized = quantized_among(path, found, wanted)
     optional = [name for name in wanted if name not in body or name.startswith(POOLER)]

@@ -36,6 +36,7 @@ from minibert.ops.gelu import (
     gelu_tanh_backward,
     gelu_tanh_forward,
 )
+from minibert.ops.info_nce import info_nce_backward, info_nce_forward
 from minibert.ops.int8 import (
     int8_linear_forward,
     int8_matmul,

@@ -1,9 +1,12 @@
 """TinyBERT's inner losses: by hand, by plain loops, by differences, and what padding does."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from minibert.check import assert_close, assert_gradient
+from minibert.check import spec as loops
 from minibert.distill import TinyBertSpec, tinybert_loss
 from minibert.distill.projections import EMBEDDING, HIDDEN
 from minibert.model import Encoded
@@ -30,39 +33,10 @@ def case(seed=0, length=L):
     return student, teacher, keep, proj
 
 
-def by_loops(student, teacher, keep, proj, spec):
-    """The three losses, entry by entry."""
-    rows, length = keep.shape
-    counts = keep if spec.pad == "exact" else np.ones_like(keep)
-
-    def attention(a_s, a_t):
-        total, n = 0.0, 0
-        for b in range(rows):
-            for h in range(a_s.shape[1]):
-                for i in range(length):
-                    for j in range(length):
-                        if counts[b, i] and counts[b, j]:
-                            total += (a_s[b, h, i, j] - a_t[b, h, i, j]) ** 2
-                            n += 1
-        return total / n
-
-    def states(h_s, h_t, w):
-        total, n = 0.0, 0
-        for b in range(rows):
-            for i in range(length):
-                if counts[b, i]:
-                    for d in range(len(w)):
-                        p = sum(w[d, e] * h_s[b, i, e] for e in range(w.shape[1]))
-                        total += (p - h_t[b, i, d]) ** 2
-                        n += 1
-        return total / n
-
-    parts = dict.fromkeys(PARTS, 0.0)
-    for m, g in enumerate(spec.layer_map, 1):
-        parts["attention"] += attention(student.scores[m - 1], teacher.scores[g - 1])
-        parts["hidden"] += states(student.hidden[m], teacher.hidden[g], proj[HIDDEN])
-    parts["embedding"] = states(student.hidden[0], teacher.hidden[0], proj[EMBEDDING])
-    return parts
+def by_loops(inputs, spec):
+    """The three losses, each alone, entry by entry."""
+    alone = [replace(spec, **{name: name == part for name in PARTS}) for part in PARTS]
+    return [loops.tinybert_loss_forward(*inputs, one) for one in alone]
 
 
 @pytest.mark.quick
@@ -70,12 +44,19 @@ def by_loops(student, teacher, keep, proj, spec):
 def test_loops(pad):
     inputs = case()
     spec = TinyBertSpec(MAP, pad=pad)
-    expected = by_loops(*inputs, spec)
-    loss, parts, _, _ = tinybert_loss(*inputs, spec)
+    expected = by_loops(inputs, spec)
+    loss, parts, d, d_proj = tinybert_loss(*inputs, spec)
     assert list(parts) == list(PARTS)
-    for name in PARTS:
-        assert parts[name] == pytest.approx(expected[name], rel=1e-13)
-    assert loss == pytest.approx(sum(expected.values()), rel=1e-13)
+    assert list(parts.values()) == pytest.approx(expected, rel=1e-13)
+    assert loss == pytest.approx(sum(expected), rel=1e-13)
+    e, e_proj = loops.tinybert_loss_backward(1.0, *inputs, spec)
+    assert d_proj.keys() == e_proj.keys()
+    for got, wanted in zip(
+        (*d.hidden, *d.scores, *(d_proj[name] for name in e_proj)),
+        (*e.hidden, *e.scores, *e_proj.values()),
+        strict=True,
+    ):
+        assert_close(got, wanted, rtol=1e-13)
 
 
 def number(x, dims):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from minibert import distill
+from minibert.check import spec
 from minibert.distill import bottom_map, top_map, uniform_map
 
 TABLE = [
@@ -44,3 +46,16 @@ def test_as_deep_as_the_teacher(layer_map):
 def test_errors(layer_map, M, N):
     with pytest.raises(ValueError, match=f"{M} layers cannot learn from a teacher of {N}"):
         layer_map(M, N)
+
+
+def test_the_released_code_refuses_what_does_not_divide():
+    assert uniform_map(4, 12, mode="repo") == uniform_map(4, 12)
+    with pytest.raises(ValueError, match=r'5 layers does not divide a teacher of 12.*"paper"'):
+        uniform_map(5, 12, mode="repo")
+
+
+@pytest.mark.parametrize("layer_map", ["uniform_map", "top_map", "bottom_map"])
+def test_loops(layer_map):
+    for N in range(1, 14):
+        for M in range(1, N + 1):
+            assert getattr(distill, layer_map)(M, N) == getattr(spec, layer_map)(M, N)

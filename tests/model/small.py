@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from minibert.check.cases.model import random_params as draw_params
 from minibert.config import BertConfig, LayerSize
-from minibert.model import Encoded, Output, init_params
-from minibert.model.params import layer_prefix
+from minibert.model import Encoded, Output
 
 B, L = 2, 5
 
@@ -31,14 +31,7 @@ def uniform(**changes):
 
 def random_params(config, head=None, *, seed=0, dtype=np.float64, head_masks=False):
     """Parameters far from their initial values: no gamma is 1, no bias 0, [PAD] not zero."""
-    rng = np.random.default_rng(seed)
-    params = {}
-    for name, p in init_params(config, head=head).items():
-        values = rng.standard_normal(p.shape) * 0.4
-        params[name] = values + 1.0 if name.endswith("LayerNorm.weight") else values
-    if head_masks:
-        for i, size in enumerate(config.layers):
-            params[f"{layer_prefix(i)}attention.head_mask"] = rng.uniform(0.5, 1.5, size.heads)
+    params = draw_params(np.random.default_rng(seed), config, head, head_masks)
     return {name: p.astype(dtype) for name, p in params.items()}
 
 

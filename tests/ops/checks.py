@@ -6,8 +6,7 @@ The tests call them on the library's functions, and on wrong ones, where they mu
 import numpy as np
 
 from minibert.check import assert_close, assert_gradient
-
-from .cases import PRIMES, SQUARE
+from minibert.check.cases import PRIMES, SQUARE
 
 FORWARD = {np.float64: 1e-12, np.float32: 1e-5}
 GRADIENT = {np.float64: 1e-11, np.float32: 1e-5}

@@ -10,8 +10,7 @@ from functools import cache
 import pytest
 
 from minibert import kernels, ops
-
-from .cases import CASES
+from minibert.check.cases import OP_CASES
 
 LEVELS = ("numpy", "numba", "c")
 RTOL = {"numpy": None, "numba": 1e-9, "c": 1e-9}  # None: the check's own; kernels may approximate
@@ -38,7 +37,7 @@ def pytest_generate_tests(metafunc):
     wanted = set(metafunc.fixturenames)
     if "case" in wanted:
         needs = getattr(metafunc.function, "needs", "op")
-        cases = [case for case in CASES if getattr(case, needs)]
+        cases = [case for case in OP_CASES if getattr(case, needs)]
     if {"impl", "case"} <= wanted:
         both = [(level, case) for level in LEVELS for case in cases if _has(level, case.op)]
         ids = [f"{level}-{case}" for level, case in both]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from minibert import ops
+from minibert.check.cases import OP_CASES, PRIMES, SQUARE
 
 from . import checks
-from .cases import CASES, PRIMES, SQUARE
 
 QUICK = pytest.mark.quick
 SIZES = pytest.mark.parametrize(
@@ -76,5 +76,5 @@ def test_strided_inputs_give_the_same_numbers(impl, case):
 @QUICK
 def test_every_op_with_a_gradient_is_in_the_table():
     missing = {n.removesuffix("_backward") for n in dir(ops) if n.endswith("_backward")}
-    missing -= {case.op for case in CASES}
-    assert not missing, f"add rows to tests/ops/cases.py for {sorted(missing)}"
+    missing -= {case.op for case in OP_CASES}
+    assert not missing, f"add rows to minibert/check/cases for {sorted(missing)}"

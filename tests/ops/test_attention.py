@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from minibert.check import assert_close
+from minibert.check.cases import PRIMES
+from minibert.check.cases.inputs import keep_tokens
 from minibert.ops import Attended, Drop, causal_bias, padding_bias
-
-from .cases import PRIMES, keep_tokens
 
 pytestmark = pytest.mark.quick
 OPS = ("attention",)

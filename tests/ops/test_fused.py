@@ -5,9 +5,10 @@ import pytest
 
 from minibert import ops
 from minibert.check import agrees, assert_close, gradcheck, largest_norm, relative_error
+from minibert.check.cases import OP_CASES, PRIMES
+from minibert.check.cases.inputs import padding
 from minibert.ops import Attended, Drop
 
-from .cases import CASES, PRIMES, padding
 from .checks import cotangent, leaves
 
 pytestmark = pytest.mark.quick
@@ -15,7 +16,7 @@ OPS = ("qkv", "linear_gelu", "linear_add_layernorm")
 
 
 def _case(op, mode=""):
-    return next(case for case in CASES if (case.op, case.mode) == (op, mode))
+    return next(case for case in OP_CASES if (case.op, case.mode) == (op, mode))
 
 
 def _run(pair, args, kwargs=None):

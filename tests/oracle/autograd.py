@@ -25,17 +25,9 @@ def transcribed(p, config, head, at, ids, segments, keep, masks=None):
     masks = masks and {site: torch.tensor(mask) for site, mask in masks.items()}
     hidden, scores, pooled = T.encode(p, config, *inputs, masks)
     outputs = [*hidden, *scores, pooled]
-    if head == "classification":
-        outputs.append(T.classify(p, config, pooled, masks))
-    elif head == "mlm":
-        x = hidden[-1] if at is None else hidden[-1][torch.tensor(at)]
-        outputs.append(T.predict_words(p, config, x))
-    elif head == "next_sentence":
-        outputs.append(T.follows(p, pooled))
-    elif head == "tokens":
-        outputs.append(T.label_tokens(p, config, hidden[-1], masks))
-    elif head == "span":
-        outputs.append(T.find_span(p, hidden[-1]))
+    if head is not None:
+        at = None if at is None else torch.tensor(at)
+        outputs.append(T.logits(p, config, head, hidden[-1], pooled, at, masks))
     return outputs
 
 

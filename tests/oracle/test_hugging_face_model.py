@@ -14,6 +14,7 @@ from minibert.ops import Drop
 torch = pytest.importorskip("torch")
 
 from .autograd import assert_same_gradients, pulled_back  # noqa: E402
+from .hugging_face import bert, inputs, logits_of  # noqa: E402
 
 pytestmark = pytest.mark.oracle
 
@@ -22,23 +23,7 @@ WITH_LOSS = ["classification", "mlm", "next_sentence", "tokens", "span"]
 
 def hugging_face(config, params, head):
     """Its model in float64 evaluation mode, and its parameters under our names."""
-    transformers = pytest.importorskip("transformers")
-    size = config.layers[0]
-    shape = transformers.BertConfig(
-        vocab_size=config.vocab, hidden_size=config.hidden, num_hidden_layers=config.n_layers,
-        num_attention_heads=size.heads, intermediate_size=size.ffn,
-        max_position_embeddings=config.positions, layer_norm_eps=config.eps,
-        num_labels=2 if head == "span" else config.classes, pad_token_id=config.pad_id,
-        attn_implementation="eager",
-    )
-    kind = {
-        None: "BertModel", "classification": "BertForSequenceClassification",
-        "mlm": "BertForMaskedLM", "next_sentence": "BertForNextSentencePrediction",
-        "tokens": "BertForTokenClassification", "span": "BertForQuestionAnswering",
-    }[head]
-    model = getattr(transformers, kind)(shape).double().eval()
-    ours = (lambda name: f"bert.{name}") if head is None else (lambda name: name)
-    named = {ours(name): p for name, p in model.named_parameters()}
+    model, named = bert(config, head)
     missing = named.keys() - params.keys()
     assert not missing, f"Hugging Face has parameters that we have not: {missing}"
     assert params.keys() - named.keys() <= {"bert.pooler.dense.weight", "bert.pooler.dense.bias"}
@@ -57,10 +42,7 @@ def test_hugging_face(head):
     out, cache = bert_forward(params, config, ids, segments, keep, head=head,
                               want=frozenset({"hidden"}))
     model, named = hugging_face(config, params, head)
-    theirs = model(
-        input_ids=torch.tensor(ids), token_type_ids=torch.tensor(segments),
-        attention_mask=torch.tensor(keep.astype(np.int64)), output_hidden_states=True,
-    )
+    theirs = model(**inputs(ids, segments, keep), output_hidden_states=True)
     outputs = list(theirs.hidden_states)
     if head is None:
         outputs.append(theirs.pooler_output)
@@ -82,20 +64,10 @@ def test_hugging_face_attention_probabilities_are_softmax_of_our_scores():
     ids, segments, keep = batch(config)
     out, _ = bert_forward(params, config, ids, segments, keep, want=frozenset({"scores"}))
     model, _ = hugging_face(config, params, None)
-    theirs = model(
-        input_ids=torch.tensor(ids), token_type_ids=torch.tensor(segments),
-        attention_mask=torch.tensor(keep.astype(np.int64)), output_attentions=True,
-    )
+    theirs = model(**inputs(ids, segments, keep), output_attentions=True)
     for scores, expected in zip(out.encoded.scores, theirs.attentions, strict=True):
         p, _ = F.softmax_forward(np.where(keep[:, None, None], scores, -np.inf))
         assert_close(p, expected.detach().numpy(), rtol=1e-10)
-
-
-def logits_of(theirs):
-    """A span's two are apart there."""
-    if "start_logits" in theirs:
-        return torch.stack([theirs.start_logits, theirs.end_logits], -1)
-    return theirs.logits
 
 
 @pytest.mark.parametrize("head", WITH_LOSS)
@@ -112,10 +84,7 @@ def test_hugging_face_loss(head):
     named = {"labels": places}
     if head == "span":
         named = {"start_positions": places[:, 0], "end_positions": places[:, 1]}
-    theirs = model(
-        input_ids=torch.tensor(ids), token_type_ids=torch.tensor(segments),
-        attention_mask=torch.tensor(keep.astype(np.int64)), **named,
-    )
+    theirs = model(**inputs(ids, segments, keep), **named)
     assert_close(loss, theirs.loss.item(), name="loss", rtol=1e-12)
     parts = [theirs.start_logits, theirs.end_logits] if head == "span" else [theirs.logits]
     expected = [g.numpy() for g in torch.autograd.grad(theirs.loss, parts)]
@@ -133,10 +102,7 @@ def test_hugging_face_drops_out_at_the_same_sites(head):
     if hasattr(model, "dropout"):
         model.dropout.p = 1.0
         model.dropout.train()
-    theirs = logits_of(model(
-        input_ids=torch.tensor(ids), token_type_ids=torch.tensor(segments),
-        attention_mask=torch.tensor(keep.astype(np.int64)),
-    )).detach().numpy()
+    theirs = logits_of(model(**inputs(ids, segments, keep))).detach().numpy()
     masks = {site: np.ones_like(mask) for site, mask in dropout_masks(config, head).items()}
     masks[max(masks)][:] = False
     still = replace(config, attention_dropout=0.0, dropout=1e-300)

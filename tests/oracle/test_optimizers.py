@@ -19,6 +19,8 @@ from minibert.train import (  # noqa: E402
     make_schedule,
 )
 
+from .references.train import TorchBertAdam  # noqa: E402
+
 pytestmark = pytest.mark.oracle
 
 NAMES = {"a.weight": (5, 7), "a.bias": (5,), "b.LayerNorm.weight": (7,), "c.weight": (200, 211)}
@@ -82,31 +84,6 @@ def test_clip_grad_norm(size):
         torch.nn.utils.clip_grad_norm_([p], 1.0)
     clipped, _ = clip_each(grads, 1.0)
     assert all(close(clipped[k], p.grad.numpy()) for k, p in theirs.items())
-
-
-class TorchBertAdam(torch.optim.Optimizer):
-    """BertAdam as a PyTorch optimizer, from its description: each tensor counts for itself."""
-
-    def __init__(self, params, lr, warmup, t_total):
-        super().__init__(params, dict(lr=lr, warmup=warmup, t_total=t_total, weight_decay=0.01))
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self.state[p]
-                if not state:
-                    state.update(t=0, m=torch.zeros_like(p), v=torch.zeros_like(p))
-                g = p.grad * torch.clamp(1.0 / (torch.linalg.vector_norm(p.grad) + 1e-6), max=1.0)
-                state["m"] = torch.lerp(g, state["m"], 0.9)
-                state["v"] = torch.lerp(g.square(), state["v"], 0.999)
-                u = state["m"] / (state["v"].sqrt() + 1e-6) + group["weight_decay"] * p
-                done, w = state["t"] / group["t_total"], group["warmup"]
-                rate = done / w if done < w else (1 - done) / (1 - w)
-                p.sub_(u, alpha=group["lr"] * rate)
-                state["t"] += 1
 
 
 @pytest.mark.parametrize("size", [1e-3, 1.0])

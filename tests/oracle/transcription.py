@@ -17,7 +17,12 @@ EMBEDDINGS = "bert.embeddings."
 SITES_PER_LAYER = 3
 
 
-def encode(p, config, ids, segments=None, keep=None, masks=None):
+def as_it_is(name, x):
+    """Keeps no record of the steps."""
+    return x
+
+
+def encode(p, config, ids, segments=None, keep=None, masks=None, record=as_it_is):
     """The encoder.
 
     Parameters
@@ -31,7 +36,9 @@ def encode(p, config, ids, segments=None, keep=None, masks=None):
     masks : dict of int to tensor of bool, optional
         Dropout by site: 0 after the embeddings, then for layer i at 1 + 3 i the attention
         probabilities, after it the attention's output and the feed-forward output, at last the
-        pooled vector. Without it nothing is dropped.
+        pooled vector. Without it nothing is dropped. Or a function (x, site, rate) that drops.
+    record : callable
+        Called with the name and the value of every step of every layer.
 
     Returns
     -------
@@ -51,7 +58,11 @@ def encode(p, config, ids, segments=None, keep=None, masks=None):
     x = drop(x, masks, 0, config.dropout)
     hidden, scores = [x], []
     for i, size in enumerate(config.layers):
-        x, s = layer(x, p, LAYER.format(i), size, config, keep, masks, 1 + SITES_PER_LAYER * i)
+        def of_layer(name, value, i=i):
+            return record(f"layer.{i}.{name}", value)
+
+        site = 1 + SITES_PER_LAYER * i
+        x, s = layer(x, p, LAYER.format(i), size, config, keep, masks, site, of_layer)
         hidden.append(x)
         scores.append(s)
     first = hidden[-1].select(1, 0)
@@ -59,7 +70,7 @@ def encode(p, config, ids, segments=None, keep=None, masks=None):
     return hidden, scores, pooled
 
 
-def layer(x, p, name, size, config, keep, masks, site):
+def layer(x, p, name, size, config, keep, masks, site, record=as_it_is):
     """One layer: the new states and the scores."""
     H, K = size.heads, size.head_size
 
@@ -68,7 +79,7 @@ def layer(x, p, name, size, config, keep, masks, site):
         b = p[f"{name}attention.self.{which}.bias"].view(H, 1, K)
         return torch.einsum("bld,hkd->bhlk", x, w) + b
 
-    q, k, v = project("query"), project("key"), project("value")
+    q, k, v = (record(which, project(which)) for which in ("query", "key", "value"))
     scores = torch.einsum("bhlk,bhsk->bhls", q, k) / math.sqrt(K)
     logits = scores
     if keep is not None:
@@ -76,17 +87,34 @@ def layer(x, p, name, size, config, keep, masks, site):
         hidden = (~keep).to(scores.dtype) * lowest
         logits = scores + hidden[:, None, None, :]
     weights = torch.exp(logits - logits.amax(-1, keepdim=True))
-    weights = drop(weights / weights.sum(-1, keepdim=True), masks, site, config.attention_dropout)
+    weights = record("probabilities", weights / weights.sum(-1, keepdim=True))
+    weights = drop(weights, masks, site, config.attention_dropout)
     context = torch.einsum("bhls,bhsk->bhlk", weights, v)
     if f"{name}attention.head_mask" in p:
         context = context * p[f"{name}attention.head_mask"].view(1, H, 1, 1)
+    context = record("context", context)
     wo = p[f"{name}attention.output.dense.weight"].view(-1, H, K)
     joined = torch.einsum("bhlk,dhk->bld", context, wo) + p[f"{name}attention.output.dense.bias"]
     joined = drop(joined, masks, site + 1, config.dropout)
     x1 = norm(x + joined, p, f"{name}attention.output.LayerNorm", config.eps)
-    inner = gelu(dense(x1, p, f"{name}intermediate.dense"))
+    x1 = record("attention_output", x1)
+    inner = gelu(record("gelu_input", dense(x1, p, f"{name}intermediate.dense")))
+    inner = record("gelu_output", inner)
     outer = drop(dense(inner, p, f"{name}output.dense"), masks, site + 2, config.dropout)
     return norm(x1 + outer, p, f"{name}output.LayerNorm", config.eps), scores
+
+
+def logits(p, config, head, x, pooled, at=None, masks=None):
+    """What a head makes of the last states x (B,L,D) or the pooled vector (B,D)."""
+    if head == "classification":
+        return classify(p, config, pooled, masks)
+    if head == "next_sentence":
+        return follows(p, pooled)
+    if head == "mlm":
+        return predict_words(p, config, x if at is None else x[at])
+    if head == "tokens":
+        return label_tokens(p, config, x, masks)
+    return find_span(p, x)
 
 
 def classify(p, config, pooled, masks=None):
@@ -140,7 +168,9 @@ def gelu(x):
 
 
 def drop(x, masks, site, rate):
-    """Dropout with an explicit mask."""
+    """Dropout with an explicit mask, or by a function."""
+    if callable(masks):
+        return masks(x, site, rate)
     return x if masks is None or rate == 0 else torch.where(masks[site], x / (1 - rate), 0.0)
 
 
@@ -210,6 +240,43 @@ def tinybert_parts(student, teacher, layer_map, w_hidden, w_embedding, keep=None
         "hidden": sum(mean_square(h_s[m] @ w_hidden.T - h_t[g]) for m, g in pairs),
         "embedding": mean_square(h_s[0] @ w_embedding.T - h_t[0]),
     }
+
+
+def released_parts(student, teacher, keep, w, b):
+    """The same losses as the code that TinyBERT's authors released computes them.
+
+    The masked scores are compared, whatever is at or below -100 on either side as 0; every state
+    of the student goes through one linear layer; layer m learns from the last layer of the m-th of
+    M equal blocks of the teacher, so that M divides N.
+
+    Parameters
+    ----------
+    student, teacher : tuple (hidden, scores)
+        As `encode` returns them.
+    keep : tensor of bool (B,L)
+    w : tensor (D_t,D_s)
+    b : tensor (D_t,)
+
+    Returns
+    -------
+    dict of str to scalar tensor
+    """
+    (h_s, a_s), (h_t, a_t) = student, teacher
+    assert len(a_t) % len(a_s) == 0
+    block = len(a_t) // len(a_s)
+    mask = ((1.0 - keep.to(w.dtype)) * -10000.0).unsqueeze(1).unsqueeze(2)
+
+    def clean(scores):
+        masked = scores + mask
+        return torch.where(masked <= -1e2, torch.zeros_like(masked), masked)
+
+    mse = torch.nn.functional.mse_loss
+    taught_scores = [a_t[block * i + block - 1] for i in range(len(a_s))]
+    taught_states = [h_t[block * i] for i in range(len(h_s))]
+    fitted = [torch.nn.functional.linear(h, w, b) for h in h_s]
+    of_states = [mse(p, t) for p, t in zip(fitted, taught_states, strict=True)]
+    of_scores = [mse(clean(s), clean(t)) for s, t in zip(a_s, taught_scores, strict=True)]
+    return {"attention": sum(of_scores), "hidden": sum(of_states[1:]), "embedding": of_states[0]}
 
 
 def prediction(student, teacher, tau):

@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 
-def attention_forward(q, k, v, bias, head_mask):
+def attention_forward(q, k, v, bias, head_mask, keep=None, rate=0.0):
     """context (B,H,L,K) and scores (B,H,L,S) of q (B,H,L,K), k and v (B,H,S,K).
 
-    scores = q k^T / sqrt K; p = softmax over the keys of scores + bias; context = head_mask p v.
+    scores = q k^T / sqrt K; p = softmax over the keys of scores + bias; context = head_mask p v,
+    with dropout on p where there is a mask keep (B,H,L,S).
     """
     B, H, L, K = q.shape
     S = k.shape[2]
@@ -28,12 +29,15 @@ def attention_forward(q, k, v, bias, head_mask):
                     p[j] = math.exp(scores[b, h, i, j] + bias[b, h, i, j] - top)
                     total += p[j]
                 for j in range(S):
+                    d = p[j] / total
+                    if keep is not None:
+                        d *= keep[b, h, i, j] / (1 - rate)
                     for c in range(K):
-                        context[b, h, i, c] += head_mask[h] * p[j] / total * v[b, h, j, c]
+                        context[b, h, i, c] += head_mask[h] * d * v[b, h, j, c]
     return context, scores
 
 
-def attention_backward(dcontext, dscores, q, k, v, bias, head_mask):
+def attention_backward(dcontext, dscores, q, k, v, bias, head_mask, keep=None, rate=0.0):
     """dq, dk, dv and dhead_mask (H,); dscores (B,H,L,S) is what a loss on the scores adds."""
     B, H, L, K = q.shape
     S = k.shape[2]
@@ -54,11 +58,13 @@ def attention_backward(dcontext, dscores, q, k, v, bias, head_mask):
                 mean_dp = 0.0
                 for j in range(S):
                     p[j] /= total
-                    dp[j] = 0.0
+                    dp[j], kept = 0.0, 1.0
+                    if keep is not None:
+                        kept = keep[b, h, i, j] / (1 - rate)
                     for c in range(K):
-                        dhead_mask[h] += dcontext[b, h, i, c] * p[j] * v[b, h, j, c]
-                        dv[b, h, j, c] += dcontext[b, h, i, c] * head_mask[h] * p[j]
-                        dp[j] += dcontext[b, h, i, c] * head_mask[h] * v[b, h, j, c]
+                        dhead_mask[h] += dcontext[b, h, i, c] * kept * p[j] * v[b, h, j, c]
+                        dv[b, h, j, c] += dcontext[b, h, i, c] * head_mask[h] * kept * p[j]
+                        dp[j] += dcontext[b, h, i, c] * head_mask[h] * kept * v[b, h, j, c]
                     mean_dp += p[j] * dp[j]
                 for j in range(S):
                     ds = p[j] * (dp[j] - mean_dp) + dscores[b, h, i, j]

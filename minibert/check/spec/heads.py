@@ -4,8 +4,48 @@ import math
 
 import numpy as np
 
+from minibert.check.spec.activations import (
+    gelu_backward,
+    gelu_forward,
+    relu_backward,
+    relu_forward,
+)
 from minibert.check.spec.dropout import dropout_forward
+from minibert.check.spec.layernorm import layernorm_backward, layernorm_forward
+from minibert.check.spec.linear import linear_backward, linear_forward
 from minibert.check.spec.softmax import log_softmax_forward, softmax_forward
+
+
+def classification_forward(pooled, keep, rate, w, b, pooler):
+    """logits = y W^T + b, y = dropout(pooled), or relu(pooled) in TinyBERT's pooler; (B,D)."""
+    y = relu_forward(pooled) if pooler == "tinybert" else dropout_forward(pooled, keep, rate)
+    return linear_forward(y, w, b)
+
+
+def classification_backward(dlogits, pooled, keep, rate, w, pooler):
+    """dpooled (B,D), dw (C,D), db (C,)."""
+    y = relu_forward(pooled) if pooler == "tinybert" else dropout_forward(pooled, keep, rate)
+    dy, dw, db = linear_backward(dlogits, y, w)
+    if pooler == "tinybert":
+        return relu_backward(dy, pooled), dw, db
+    return dropout_forward(dy, keep, rate), dw, db
+
+
+def mlm_forward(x, w, b, gamma, beta, words, bias, eps):
+    """logits = LN(gelu(x W^T + b)) E^T + bias for x (M,D); E, the word table, is words (V,D)."""
+    a = gelu_forward(linear_forward(x, w, b))
+    return linear_forward(layernorm_forward(a, gamma, beta, eps), words, bias)
+
+
+def mlm_backward(dlogits, x, w, b, gamma, beta, words, bias, eps):
+    """dx (M,D), dw, db, dgamma, dbeta, dwords (V,D), dbias (V,)."""
+    h = linear_forward(x, w, b)
+    a = gelu_forward(h)
+    u = layernorm_forward(a, gamma, beta, eps)
+    du, dwords, dbias = linear_backward(dlogits, u, words)
+    da, dgamma, dbeta = layernorm_backward(du, a, gamma, eps)
+    dx, dw, db = linear_backward(gelu_backward(da, h), x, w)
+    return dx, dw, db, dgamma, dbeta, dwords, dbias
 
 
 def tokens_forward(x, keep, rate, w, b):

@@ -79,6 +79,38 @@ def kl_backward(student, teacher, tau):
     return dstudent
 
 
+def info_nce_forward(q, k, tau):
+    """-1/n sum_i log(exp(q_i.k_i/tau) / sum_j exp(q_i.k_j/tau)); q, k (n,D), row i to row i."""
+    logp = log_softmax_forward(similarities(q, k, tau))
+    total = 0.0
+    for i in range(q.shape[0]):
+        total -= logp[i, i]
+    return total / q.shape[0]
+
+
+def info_nce_backward(q, k, tau):
+    """ds_ij = (p_ij - 1 where i = j) / n: descent pulls q_i to k_i, and away from the others."""
+    p = softmax_forward(similarities(q, k, tau))
+    dq, dk = np.zeros_like(q), np.zeros_like(k)
+    for i in range(q.shape[0]):
+        for j in range(q.shape[0]):
+            ds = (p[i, j] - (i == j)) / q.shape[0]
+            for d in range(q.shape[1]):
+                dq[i, d] += ds * k[j, d] / tau
+                dk[j, d] += ds * q[i, d] / tau
+    return dq, dk
+
+
+def similarities(q, k, tau):
+    """s_ij = sum_d q_id k_jd / tau."""
+    s = np.zeros((q.shape[0], k.shape[0]))
+    for i in range(q.shape[0]):
+        for j in range(k.shape[0]):
+            for d in range(q.shape[1]):
+                s[i, j] += q[i, d] * k[j, d] / tau
+    return s
+
+
 def mse_forward(a, b, keep):
     """Mean of (a - b)^2 over the entries of the kept rows; a, b (M,D), keep (M,)."""
     total, count = 0.0, 0

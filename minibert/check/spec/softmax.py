@@ -40,3 +40,14 @@ def log_softmax_forward(s):
         for i in range(s.shape[1]):
             logp[m, i] = s[m, i] - top - math.log(total)
     return logp
+
+
+def log_softmax_backward(dlogp, logp):
+    """ds[m,j] = sum_i dlogp[m,i] dlogp_i/ds_j, with dlogp_i/ds_j = (i == j) - p_j."""
+    ds = np.zeros_like(logp)
+    for m in range(logp.shape[0]):
+        for j in range(logp.shape[1]):
+            for i in range(logp.shape[1]):
+                same = 1.0 if i == j else 0.0
+                ds[m, j] += dlogp[m, i] * (same - math.exp(logp[m, j]))
+    return ds

@@ -1,0 +1,168 @@
+"""Distillation: TinyBERT's losses inside the Transformer, and which layer learns from which."""
+
+import numpy as np
+
+from minibert.check import spec
+from minibert.check.cases.case import Case, Formula, lone
+from minibert.distill import (
+    TinyBertSpec,
+    bottom_map,
+    init_projections,
+    tinybert_loss,
+    top_map,
+    uniform_map,
+)
+from minibert.model import Encoded
+
+# ------------------------------------------------------------------------------------------ inputs
+
+
+def _side(rng, z, D, layers):
+    """States and scores by name: a flat dict, so that every array has a gradient by name."""
+    hidden = {f"hidden.{i}": rng.standard_normal((z.B, z.L, D)) for i in range(layers + 1)}
+    scores = {
+        f"scores.{i}": 2 * rng.standard_normal((z.B, z.H, z.L, z.L)) for i in range(layers)
+    }
+    return hidden | scores
+
+
+def _losses(options, low_scores=False):
+    """Two layers that learn from four, with padding; `low_scores` are real ones below -100."""
+
+    def make(rng, z, dtype):
+        student, teacher = _side(rng, z, z.F, 2), _side(rng, z, z.D, 4)
+        keep = np.arange(z.L) < np.linspace(z.L, 2, z.B).astype(int)[:, None]
+        proj = init_projections(z.F, z.D, mode=options.mode)
+        proj = {name: rng.standard_normal(w.shape) / np.sqrt(z.F) for name, w in proj.items()}
+        if low_scores:
+            for i in range(2):
+                student[f"scores.{i}"][:, 1, :2, 0] = -130.0, -250.0
+            for i in range(4):
+                teacher[f"scores.{i}"][:, 1, 1:3, 0] = -250.0, -101.0
+        return (student, teacher, keep, proj, options), {}
+
+    return make
+
+
+def encoded(side):
+    """`Encoded` of a flat dict of states and scores: "hidden.0", ..., "scores.0", ..."""
+    hidden, scores = (
+        tuple(array for name, array in side.items() if name.startswith(kind))
+        for kind in ("hidden", "scores")
+    )
+    return Encoded(hidden, scores, None)
+
+
+def _named(d):
+    """The gradients of an `Encoded` under the names of `_side`."""
+    return {
+        f"{kind}.{i}": g
+        for kind in ("hidden", "scores")
+        for i, g in enumerate(getattr(d, kind))
+        if g is not None
+    }
+
+
+# ------------------------------------------------------------------------- the library's functions
+
+
+def _pair():
+    """`tinybert_loss`, which returns loss and gradients at once, as a forward and a backward."""
+
+    def forward(student, teacher, keep, proj, options):
+        loss, _, *gradients = tinybert_loss(
+            encoded(student), encoded(teacher), keep, proj, options
+        )
+        return student["hidden.0"].dtype.type(loss), gradients
+
+    def backward(dloss, gradients):
+        d_student, d_proj = gradients
+        return tuple(
+            {name: dloss * g for name, g in grads.items()} for grads in (_named(d_student), d_proj)
+        )
+
+    return forward, backward
+
+
+# -------------------------------------------------------------------------------------- loop forms
+
+
+def _spec_loss(student, teacher, keep, proj, options):
+    return spec.tinybert_loss_forward(encoded(student), encoded(teacher), keep, proj, options)
+
+
+def _spec_loss_backward(dloss, student, teacher, keep, proj, options):
+    d_student, d_proj = spec.tinybert_loss_backward(
+        dloss, encoded(student), encoded(teacher), keep, proj, options
+    )
+    return _named(d_student), d_proj
+
+
+# ------------------------------------------------------------------------------------------- table
+
+
+def _loss_case(mode, options, **inputs):
+    return Case(
+        "tinybert-loss", mode, _losses(options, **inputs), (0, 3), _spec_loss, _spec_loss_backward,
+        pair=_pair, levels=("numba",),
+    )
+
+
+def _map_case(op, mode, n_student, n_teacher, loops, function):
+    def make(rng, z, dtype):
+        return (n_student, n_teacher), {}
+
+    return Case(op, mode, make, (), loops, pair=lone(lambda: function))
+
+
+FORMULAS = (
+    Formula(
+        "tinybert-loss",
+        "TinyBERT's losses inside the Transformer",
+        "Jiao et al. 2020, equations 7 to 9; mode repo: the code its authors released",
+        (
+            r"\mathcal{L}_{\mathrm{attn}} = \sum_{m=1}^{M} \mathrm{mean}"
+            r"\left( A_s^m - A_t^{g(m)} \right)^2",
+            r"\mathcal{L}_{\mathrm{hidn}} = \sum_{m=1}^{M} \mathrm{mean}"
+            r"\left( H_s^m W_h^\top - H_t^{g(m)} \right)^2",
+            r"\mathcal{L}_{\mathrm{embd}} = \mathrm{mean}"
+            r"\left( H_s^0 W_e^\top - H_t^0 \right)^2",
+            r"\mathrm{repo:} \quad A \leftarrow A - 10^4\,[\mathrm{key\ padded}], \quad "
+            r"A \leftarrow A\,[A > -100], \quad W_h = W_e = W, \quad P = H W^\top + b",
+        ),
+        (tinybert_loss,),
+        (
+            spec.tinybert_loss_forward,
+            spec.tinybert_loss_backward,
+            spec.attention_loss_forward,
+            spec.attention_loss_backward,
+            spec.cleaned_scores,
+            spec.cleaned_scores_backward,
+            spec.hidden_loss_forward,
+            spec.hidden_loss_backward,
+        ),
+        (
+            _loss_case("paper-all", TinyBertSpec((2, 4))),
+            _loss_case("paper-exact", TinyBertSpec((2, 4), pad="exact")),
+            _loss_case("repo", TinyBertSpec((2, 4), mode="repo"), low_scores=True),
+        ),
+    ),
+    Formula(
+        "layer-map",
+        "Which teacher layer a student layer learns from",
+        "Jiao et al. 2020, section 4.4",
+        (
+            r"g(0) = 0, \quad \mathrm{uniform:}\ g(m) = \left\lfloor m N / M \right\rfloor",
+            r"\mathrm{top:}\ g(m) = m + N - M, \quad \mathrm{bottom:}\ g(m) = m",
+        ),
+        (uniform_map, top_map, bottom_map),
+        (spec.uniform_map, spec.top_map, spec.bottom_map),
+        (
+            _map_case("uniform-map", "12-to-4", 4, 12, spec.uniform_map, uniform_map),
+            _map_case("uniform-map", "12-to-6", 6, 12, spec.uniform_map, uniform_map),
+            _map_case("uniform-map", "12-to-5", 5, 12, spec.uniform_map, uniform_map),
+            _map_case("top-map", "12-to-4", 4, 12, spec.top_map, top_map),
+            _map_case("bottom-map", "12-to-4", 4, 12, spec.bottom_map, bottom_map),
+        ),
+    ),
+)

@@ -1,0 +1,230 @@
+"""The model without a head: one layer, and the encoder."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from minibert import kernels as F
+from minibert.check import spec
+from minibert.check.cases.case import Case, Formula
+from minibert.config import BertConfig, LayerSize
+from minibert.model import FLOAT, Encoded, encoder_backward, encoder_forward, init_params
+from minibert.model.block import block_backward, block_forward
+from minibert.model.encoder import SITES_PER_LAYER
+from minibert.model.params import layer_prefix, layer_view
+from minibert.ops import Drop
+
+WANT = frozenset({"hidden", "scores"})
+LEVELS = ("numba",)
+# Each array along a few random directions: a model has thousands of entries, and an array that is
+# wrong in one of them is wrong along every direction.
+DIRECTIONS = {"limit": 8, "directions": 3}
+PAD_WORD = "by definition the look-up gives the row of [PAD] no gradient"
+
+
+class LayerOutput(NamedTuple):
+    """What a layer returns."""
+
+    x: np.ndarray  # (B,L,D)
+    scores: np.ndarray  # (B,H,L,L)
+
+
+# ------------------------------------------------------------------------------------------ inputs
+
+
+def small_config(z, n_layers=2, **changes):
+    """A small BERT with nothing special in it, as Hugging Face can hold it."""
+    fields = {"positions": z.L + 2, "classes": 3, "dropout": 0.3, "attention_dropout": 0.2}
+    return BertConfig.uniform(
+        vocab=23, hidden=z.D, n_layers=n_layers, heads=z.H, ffn=z.F, **fields | changes
+    )
+
+
+def random_params(rng, config, head=None, head_masks=False):
+    """Parameters far from their initial values: no gamma is 1, no bias 0, [PAD] not zero."""
+    params = {}
+    for name, p in init_params(config, head=head).items():
+        values = rng.standard_normal(p.shape) * 0.4
+        params[name] = values + 1.0 if name.endswith("LayerNorm.weight") else values
+    if head_masks:
+        for i, size in enumerate(config.layers):
+            params[f"{layer_prefix(i)}attention.head_mask"] = rng.uniform(0.5, 1.5, size.heads)
+    return params
+
+
+def random_batch(rng, config, z, pad_word=False):
+    """ids, segments, keep: rows of different lengths, a word twice in each, both segments.
+
+    Padded places hold an ordinary word, so that every gradient is the derivative, or else [PAD].
+    """
+    lengths = rng.integers(2, z.L, z.B)
+    lengths[0] = z.L
+    keep = np.arange(z.L) < lengths[:, None]
+    ids = 1 + rng.integers(0, config.vocab - 1, (z.B, z.L))
+    ids[:, 1] = ids[:, 0]
+    segments = ((np.arange(z.L) >= lengths[:, None] // 2) & keep).astype(np.int64)
+    return np.where(keep, ids, config.pad_id) if pad_word else ids, segments, keep
+
+
+def drop_masks(drop, config, shape, head_shape=None):
+    """The mask of every site at which something is dropped, from the hash in loops."""
+    if drop is None:
+        return {}
+    (B, L), sites = shape, {0: ((*shape, config.hidden), config.dropout)}
+    for i, size in enumerate(config.layers):
+        site = 1 + SITES_PER_LAYER * i
+        sites[site] = (B, size.heads, L, L), config.attention_dropout
+        sites[site + 1] = sites[site + 2] = sites[0]
+    if head_shape is not None:
+        sites[1 + SITES_PER_LAYER * config.n_layers] = head_shape, config.head_dropout
+    masks = {}
+    for site, (shape, rate) in sites.items():
+        if rate > 0:
+            keys = drop.at(site).hash_keys()
+            masks[site] = spec.keep_mask(int(np.prod(shape)), rate, *keys).reshape(shape)
+    return masks
+
+
+def _block(padding=False, head_mask=False, dropout=False):
+    def make(rng, z, dtype):
+        config = small_config(z, n_layers=1)
+        params = layer_view(random_params(rng, config, head_masks=head_mask), 0)
+        keep = random_batch(rng, config, z)[2]
+        keep = keep if padding else np.ones_like(keep)
+        x = 0.3 + 1.3 * rng.standard_normal((z.B, z.L, z.D))
+        kwargs = {"drop": Drop(config.dropout, seed=5, step=3)} if dropout else {}
+        return (x, params, keep, config), kwargs
+
+    return make
+
+
+def _encoder(pad_word=False, dropout=False, widths=False):
+    def make(rng, z, dtype):
+        config = small_config(z)
+        if widths:
+            layers = LayerSize(z.H, z.K, z.F), LayerSize(2, 3, 13)
+            config = replace(config, layers=layers)
+        params = random_params(rng, config, head_masks=widths)
+        kwargs = {"drop": Drop(config.dropout, seed=7, step=2)} if dropout else {}
+        return (params, config, *random_batch(rng, config, z, pad_word)), kwargs
+
+    return make
+
+
+# ----------------------------------------------------------------------------------------- library
+
+
+def _layer_forward(x, params, keep, config, *, drop=None):
+    bias = None if keep.all() else F.padding_bias(keep, x.dtype)
+    x2, scores, cache = block_forward(
+        x, params, config.layers[0], config, bias, name="", site=1, want_scores=True,
+        drop=drop and drop.at(0, config.dropout), linear=FLOAT,
+    )
+    return LayerOutput(x2, scores), (cache, config)
+
+
+def _layer_backward(d, cache):
+    cache, config = cache
+    return block_backward(d.x, d.scores, cache, config.layers[0], name="", linear=FLOAT)
+
+
+def _encode(params, config, ids, segments, keep, *, drop=None):
+    out, cache = encoder_forward(params, config, ids, segments, keep, want=WANT, drop=drop)
+    return out, (params, config, cache)
+
+
+def _encode_backward(d, cache):
+    return encoder_backward(d, *cache)
+
+
+# -------------------------------------------------------------------------------------- loop forms
+
+
+def _layer_inputs(x, params, keep, config, drop):
+    bias = spec.padding_bias(keep, config.layers[0].heads, x.dtype)
+    masks = drop_masks(drop, config, keep.shape)
+    return x.reshape(-1, x.shape[-1]), params, bias, config, masks, 1
+
+
+def _layer_loops(x, params, keep, config, *, drop=None):
+    layer = spec.block_forward(*_layer_inputs(x, params, keep, config, drop))
+    return LayerOutput(layer.x2.reshape(x.shape), layer.scores)
+
+
+def _layer_loops_backward(d, x, params, keep, config, *, drop=None):
+    dx2 = d.x.reshape(-1, x.shape[-1])
+    inputs = _layer_inputs(x, params, keep, config, drop)
+    dx, grads = spec.block_backward(dx2, d.scores, *inputs)
+    return dx.reshape(x.shape), grads
+
+
+def _encoder_loops(params, config, ids, segments, keep, *, drop=None):
+    masks = drop_masks(drop, config, ids.shape)
+    hidden, scores, pooled = spec.encoder_forward(params, config, ids, segments, keep, masks)
+    return Encoded(tuple(hidden), tuple(scores), pooled)
+
+
+def _encoder_loops_backward(d, params, config, ids, segments, keep, *, drop=None):
+    masks = drop_masks(drop, config, ids.shape)
+    return spec.encoder_backward(*d, params, config, ids, segments, keep, masks)
+
+
+# ------------------------------------------------------------------------------------------- table
+
+
+def _block_case(mode, **options):
+    return Case(
+        "block", mode, _block(**options), (0, 1), _layer_loops, _layer_loops_backward,
+        pair=lambda: (_layer_forward, _layer_backward), levels=LEVELS, gradcheck=DIRECTIONS,
+    )
+
+
+def _encoder_case(mode, **options):
+    inexact = options.get("pad_word", False)
+    return Case(
+        "encoder", mode, _encoder(**options), (0,), _encoder_loops, _encoder_loops_backward,
+        pair=lambda: (_encode, _encode_backward), levels=LEVELS, gradcheck=DIRECTIONS,
+        exact=not inexact, why_inexact=PAD_WORD if inexact else "",
+    )
+
+
+FORMULAS = (
+    Formula(
+        "block",
+        "One layer of BERT",
+        "Devlin et al. 2018, section 3; Vaswani et al. 2017, section 3",
+        (
+            r"c = \mathrm{attention}(x W_q^T + b_q,\; x W_k^T + b_k,\; x W_v^T + b_v)",
+            r"x_1 = \mathrm{LN}(x + \mathrm{dropout}(c\, W_o^T + b_o))",
+            r"x_2 = \mathrm{LN}(x_1 + \mathrm{dropout}(\mathrm{gelu}(x_1 W_1^T + b_1)\, W_2^T"
+            r" + b_2))",
+        ),
+        (block_forward, block_backward),
+        (spec.block_forward, spec.block_backward),
+        (
+            _block_case(""),
+            _block_case("padding", padding=True),
+            _block_case("head-mask", padding=True, head_mask=True),
+            _block_case("dropout", padding=True, dropout=True),
+        ),
+    ),
+    Formula(
+        "encoder",
+        "BERT's encoder: embeddings, layers, pooler",
+        "Devlin et al. 2018, section 3 and figure 2",
+        (
+            r"x_0 = \mathrm{dropout}(\mathrm{LN}(E_{word} + E_{position} + E_{segment}))",
+            r"x_i = \mathrm{block}_i(x_{i-1}), \quad i = 1, \ldots, N",
+            r"\mathrm{pooled} = \tanh(W_p\, x_{N,0} + b_p)",
+        ),
+        (encoder_forward, encoder_backward),
+        (spec.encoder_forward, spec.encoder_backward),
+        (
+            _encoder_case(""),
+            _encoder_case("pad-word", pad_word=True),
+            _encoder_case("dropout", dropout=True),
+            _encoder_case("widths", widths=True),
+        ),
+    ),
+)

@@ -1,0 +1,216 @@
+"""Central differences: what gradcheck and gradcheck_sweep measure, in one place.
+
+For outputs y = f(x) and a cotangent dy of the shape of y, the gradient of the number <dy, y> is
+
+    dx[i]  =  <dy, f(x + h e_i) - f(x - h e_i)> / 2h   + O(h^2)                                 (1)
+
+Outputs are subtracted before they are summed, so an entry that did not move adds no rounding.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Probe(NamedTuple):
+    """One input array: its name, its value, the gradient in question, and y as a function of it."""
+
+    name: str
+    x: np.ndarray
+    dx: np.ndarray
+    y: Callable
+    dy: Any
+
+
+def probes(forward, backward, args, kwargs, wrt, cotangent, rng):
+    """Run the pair once, in float64; a Probe for each array that has a gradient.
+
+    Parameters
+    ----------
+    forward, backward, args, kwargs, wrt, cotangent
+        As in `gradcheck`.
+    rng : numpy.random.Generator
+        Draws the cotangent where none is given.
+
+    Returns
+    -------
+    list of Probe
+    """
+    if not isinstance(args, (tuple, list)):
+        raise TypeError(
+            f"gradcheck: args is {type(args).__name__}, not a tuple of inputs; for one input x "
+            "write (x,)"
+        )
+    args = [_to_float64(a) for a in args]
+    kwargs = {name: _to_float64(a) for name, a in (kwargs or {}).items()}
+    out, cache = forward(*args, **kwargs)
+    dout = _random_like(out, rng) if cotangent is None else _to_float64(cotangent)
+    gradients = backward(dout, cache)
+    gradients = tuple(gradients) if isinstance(gradients, (tuple, list)) else (gradients,)
+    wrt = _default_wrt(args, len(gradients)) if wrt is None else tuple(wrt)
+    if len(wrt) != len(gradients):
+        raise ValueError(
+            f"gradcheck: backward returned {len(gradients)} gradients for {len(wrt)} inputs {wrt}; "
+            "only arrays of floats count as inputs, or those named in wrt"
+        )
+
+    def with_array(place, key, moved):
+        """The output with one array replaced."""
+        inputs = [list(args), dict(kwargs)]
+        part = inputs[0] if isinstance(place, int) else inputs[1]
+        part[place] = moved if key is None else {**part[place], key: moved}
+        return forward(*inputs[0], **inputs[1])[0]
+
+    found = []
+    for place, gradient in zip(wrt, gradients, strict=True):
+        if place is None:
+            continue
+        value = args[place] if isinstance(place, int) else kwargs[place]
+        for key, x in _arrays(value, place):
+            name = _name(forward, place) + ("" if key is None else f"[{key}]")
+            dx = gradient if key is None else (gradient or {}).get(key)
+            dx = np.zeros_like(x) if dx is None else np.asarray(dx)
+            if dx.shape != x.shape:
+                raise ValueError(
+                    f"gradcheck: the gradient of {name} has shape {dx.shape}, the input {x.shape}"
+                )
+            y = lambda moved, place=place, key=key: with_array(place, key, moved)  # noqa: E731
+            found.append(Probe(name, x, dx, y, dout))
+    return found
+
+
+def slopes(probe, h, limit, directions, rng):
+    """Analytic and numeric derivatives, at steps of h times max(1, size of the entry).
+
+    Parameters
+    ----------
+    probe : Probe
+    h : float
+    limit : int
+        Up to this many entries each is moved alone; more are moved together, at random.
+    directions : int
+        How many random directions then.
+    rng : numpy.random.Generator
+        Draws the directions.
+
+    Returns
+    -------
+    analytic, numeric : ndarray
+        Of the shape of x, or (directions,).
+    """
+    x, dx = probe.x, probe.dx
+    if x.size <= limit:
+        numeric = np.empty_like(x)
+        for i in np.ndindex(x.shape):
+            up, down = x.copy(), x.copy()
+            step = h * max(1.0, abs(x[i]))
+            up[i] += step
+            down[i] -= step
+            moved = up[i] - down[i]  # the step as it was rounded
+            numeric[i] = change(probe.y(up), probe.y(down), probe.dy) / moved  # (1)
+        return dx, numeric
+    if directions < 1:
+        raise ValueError(f"gradcheck: directions is {directions}; it is at least 1")
+    analytic, numeric = np.empty(directions), np.empty(directions)
+    step = h * max(1.0, float(np.abs(x).max()))
+    for n in range(directions):
+        u = rng.standard_normal(x.shape)
+        u /= np.linalg.norm(u)
+        analytic[n] = (dx * u).sum()
+        moved = change(probe.y(x + step * u), probe.y(x - step * u), probe.dy)
+        numeric[n] = moved / (2 * step)  # (1) along u
+    return analytic, numeric
+
+
+def change(up, down, dy):
+    """<dy, up - down> over a structure of arrays; None in either adds nothing."""
+    if up is None or dy is None:
+        return 0.0
+    if isinstance(up, dict):
+        return sum(change(up[key], down[key], dy.get(key)) for key in up)
+    if isinstance(up, (tuple, list)):
+        return sum(change(u, d, c) for u, d, c in zip(up, down, dy, strict=True))
+    up, down = np.asarray(up, np.float64), np.asarray(down, np.float64)
+    return float((dy * (up - down)).sum())
+
+
+def as_pair(function, gradient):
+    """``function(*args)`` and ``gradient(dout, *args)`` as a (forward, backward) pair."""
+
+    def forward(*inputs):
+        return function(*inputs), inputs
+
+    forward.__signature__ = _signature(function)
+    return forward, lambda dout, inputs: gradient(dout, *inputs)
+
+
+def _map(f, x):
+    """`f` on every leaf of a structure of tuples, NamedTuples, lists and dicts."""
+    if isinstance(x, dict):
+        return {key: _map(f, value) for key, value in x.items()}
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return type(x)(*(_map(f, value) for value in x))
+    if isinstance(x, (tuple, list)):
+        return type(x)(_map(f, value) for value in x)
+    return f(x)
+
+
+def _is_float(x):
+    return isinstance(x, (np.ndarray, np.floating)) and np.issubdtype(x.dtype, np.floating)
+
+
+def _to_float64(x):
+    return _map(lambda a: a.astype(np.float64) if _is_float(a) else a, x)
+
+
+def _random_like(out, rng):
+    def draw(y):
+        if y is None:
+            return None
+        shape = np.shape(y)
+        return rng.standard_normal(shape) if shape else float(rng.standard_normal())
+
+    return _map(draw, out)
+
+
+def _arrays(value, place):
+    """The (key, array) pairs of an input: one with key None, or one for each entry of a dict."""
+    items = value.items() if isinstance(value, dict) else [(None, value)]
+    for key, x in items:
+        if not (isinstance(x, np.ndarray) and _is_float(x)):
+            where = place if key is None else f"{place}[{key}]"
+            raise TypeError(
+                f"gradcheck: wrt {where!r} is {type(x).__name__}, not an array of floats"
+            )
+        yield key, x
+
+
+def _default_wrt(args, count):
+    """The first `count` inputs that can have a gradient."""
+    able = [
+        n
+        for n, a in enumerate(args)
+        if isinstance(a, dict) or (isinstance(a, np.ndarray) and _is_float(a))
+    ]
+    return tuple(able[:count])
+
+
+def _signature(function):
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # ufuncs and other compiled functions
+        return inspect.Signature([inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
+
+
+def _name(forward, place):
+    """The parameter's name, for the table."""
+    if isinstance(place, str):
+        return place
+    try:
+        names = list(inspect.signature(forward).parameters.values())
+    except (TypeError, ValueError):
+        names = []
+    plain = [p.name for p in names if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return plain[place] if place < len(plain) else f"input {place}"

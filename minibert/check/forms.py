@@ -1,0 +1,144 @@
+"""The forms of a formula, each held against its golden file: loops, NumPy, kernels, gradient.
+
+Every function here takes a `Case` and its `Golden`, and returns a `Check` and a text that says what
+differs. Largest relative errors, in norm: float64 1e-11 (gradients 1e-10), float32 1e-5; integers
+must be equal. A gradient that is zero in truth, a key bias's, is judged against 1e-3 of the largest
+of its set.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minibert.check.cases.case import SQUARE, cast, filled, leaves, with_masks
+from minibert.check.compare import TINY, compare, largest_norm
+from minibert.check.gradcheck import gradcheck
+from minibert.check.levels import at_level, steps_aside
+
+OUTPUT = {np.dtype(np.float64): 1e-11, np.dtype(np.float32): 1e-5}
+GRADIENT = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 1e-5}
+
+
+class Check(NamedTuple):
+    """One form of a formula: "ok" or "wrong", or "none" where there is nothing to check."""
+
+    state: str
+    error: float | None  # largest relative error; None where nothing is measured
+    note: str
+
+
+def check_loops(case, reference):
+    """The loop form against the golden file."""
+    args, kwargs = _inputs(case, reference, np.float64)
+    out = case.forward(*args, **kwargs)
+    found = leaves(out, "output")
+    if case.backward and reference.part("cotangent"):
+        gradients = case.backward(_cotangent(out, reference, np.float64), *args, **kwargs)
+        found |= leaves(case.named_gradients(gradients), "gradient")
+    wanted = reference.part("output")
+    return _compare(found, wanted | reference.part("gradient") if case.backward else wanted, case)
+
+
+def check_numpy(case, reference, seed):
+    """The NumPy form against the golden file, then against the loop form on new inputs.
+
+    An op's are square, so that a transposed matrix fits and shows in the numbers.
+    """
+    with at_level("numpy"):
+        found = _run(case, *_inputs(case, reference, np.float64, masks=True), reference)
+        check, report = _against(found, reference, case)
+        if check.state != "ok" or not case.forward:
+            return check, report
+        args, kwargs = case.inputs(SQUARE if case.pair is None else case.sizes, seed=seed)
+        new, _ = case.functions()[0](*args, **kwargs)
+        anew = leaves(case.forward(*args, **kwargs), "output")
+        again, report = _compare(leaves(new, "output"), anew, case)
+    return Check(again.state, max(check.error, again.error), ""), report
+
+
+def check_kernels(case, reference, level):
+    """The kernels of a level against the golden file, in float32."""
+    args, kwargs = _inputs(case, reference, np.float32)
+    if steps_aside(level, case, args, kwargs):
+        return Check("none", None, "the kernel leaves these inputs to the NumPy form"), ""
+    with at_level(level):
+        found = _run(case, args, kwargs, reference)
+    return _against(found, reference, case)
+
+
+def check_gradient(case, reference, seed):
+    """The backward against central differences."""
+    if not case.wrt:
+        return Check("none", None, "no gradient"), ""
+    if not case.exact:
+        return Check("none", None, case.why_inexact or "not the derivative by definition"), ""
+    args, kwargs = _inputs(case, reference, np.float64)
+    with at_level("numpy"):
+        found = gradcheck(
+            *case.functions(), args, kwargs, wrt=case.wrt, seed=seed, **case.gradcheck
+        )
+    error = max(row.error for row in found.rows)
+    return Check("ok" if found else "wrong", error, ""), "" if found else str(found)
+
+
+def _inputs(case, reference, dtype, masks=False):
+    """The golden inputs in a case's structure."""
+    drawn, drawn_by_name = case.inputs(dtype=np.float32)
+    names = case.input_names()
+    args = [_given(x, f"input.{name}", reference) for name, x in zip(names, drawn, strict=False)]
+    kwargs = {k: _given(x, f"input.{k}", reference) for k, x in drawn_by_name.items()}
+    found = masks and reference.masks()
+    args, kwargs = with_masks(args, found), with_masks(kwargs, found)
+    return cast(tuple(args), dtype), cast(kwargs, dtype)
+
+
+def _given(x, name, reference):
+    """An input with the golden file's arrays in it; its plain numbers stay."""
+    return filled(x, name, leaves(x, name) | reference.part("input"))
+
+
+def _cotangent(out, reference, dtype):
+    arrays = {n: d.astype(dtype) for n, d in reference.part("cotangent").items()}
+    return filled(out, "cotangent", arrays)
+
+
+def _run(case, args, kwargs, reference):
+    """Outputs and gradients of the library's functions, under their golden names."""
+    forward, backward = case.functions()
+    out, cache = forward(*args, **kwargs)
+    found = leaves(out, "output")
+    if reference.part("cotangent"):
+        dtypes = {a.dtype for a in found.values()}
+        dtype = np.float32 if np.dtype(np.float32) in dtypes else np.float64
+        gradients = backward(_cotangent(out, reference, dtype), cache)
+        found |= leaves(case.named_gradients(gradients), "gradient")
+    return found
+
+
+def _against(found, reference, case):
+    return _compare(found, reference.part("output") | reference.part("gradient"), case)
+
+
+def _compare(found, wanted, case):
+    """(Check, what differs) of named arrays."""
+    largest = largest_norm(a for n, a in wanted.items() if n.startswith("gradient"))
+    error, reports = 0.0, []
+    for name in wanted.keys() - found.keys():
+        reports.append(f"{name}: missing")
+    for name, got in found.items():
+        expected = wanted.get(name, np.zeros(np.shape(got)))
+        tolerance, floor = _tolerance(name, got, case), TINY
+        if name.startswith("gradient"):
+            floor = max(1e-3 * largest, TINY)
+        result = compare(got, expected, name=name, rtol=tolerance, floor=floor)
+        error = max(error, result.error)
+        if not result:
+            reports.append(result.report)
+    return Check("wrong" if reports else "ok", error, ""), "\n".join(reports)
+
+
+def _tolerance(name, got, case):
+    if got.dtype.kind in "iub":
+        return 0.0
+    usual = (GRADIENT if name.startswith("gradient") else OUTPUT).get(got.dtype, 1e-11)
+    return max(usual, case.tolerance or 0.0) if name.startswith("output") else usual

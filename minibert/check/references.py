@@ -1,0 +1,95 @@
+"""The golden files: inputs, dropout masks, outputs, steps and gradients that others computed.
+
+One safetensors file a case, in the folder `golden`, so that nobody needs PyTorch to compare with
+it. The names of the arrays begin with what they are::
+
+    input.q         float32; both precisions start from the same numbers
+    mask.2          bool, what dropout at site 2 keeps
+    output.context  float64, as everything that the reference computed
+    step.p          an intermediate step
+    cotangent...    float32, random; for it the reference's autograd gave
+    gradient.q      float64
+
+manifest.json names every file with its sha256, and the versions that made them.
+"""
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from minibert.data.names import nearest_name
+from minibert.interop.tensors import read_tensors
+
+FOLDER = Path(__file__).parent / "golden"
+MANIFEST = FOLDER / "manifest.json"
+KINDS = ("input", "mask", "output", "step", "cotangent", "gradient")
+
+
+class Golden(NamedTuple):
+    """What a golden file holds."""
+
+    arrays: dict
+    source: str
+    versions: dict
+
+    def part(self, kind):
+        """The arrays of a kind, such as "output", under their full names."""
+        return {n: a for n, a in self.arrays.items() if n == kind or n.startswith(f"{kind}.")}
+
+    def masks(self):
+        """The dropout masks by site."""
+        return {int(name.removeprefix("mask.")): a for name, a in self.part("mask").items()}
+
+
+def golden(name):
+    """The reference's numbers for a case.
+
+    Parameters
+    ----------
+    name : str
+        Such as "layernorm" or "attention-padding"; `golden_names` lists them.
+
+    Returns
+    -------
+    Golden
+
+    Raises
+    ------
+    ValueError
+        There is no such file, or it is not the one that the manifest was made with.
+
+    Examples
+    --------
+    >>> golden("softmax").source
+    'torch.softmax'
+    """
+    if name not in golden_names():
+        raise ValueError(
+            f"there is no golden file {name!r}{nearest_name(name, golden_names())}: "
+            f"{', '.join(golden_names())}"
+        )
+    path = FOLDER / f"{name}.safetensors"
+    if not path.is_file() or sha256(path) != manifest()["files"][name]:
+        raise ValueError(
+            f"{path} is missing or not the file that manifest.json names: install minibert again"
+        )
+    arrays, metadata = read_tensors(path)
+    return Golden(arrays, metadata["source"], manifest()["versions"])
+
+
+def golden_names():
+    """The names of all golden files."""
+    return tuple(manifest()["files"])
+
+
+@cache
+def manifest():
+    """The manifest: "files", sha256 by name, and "versions", what made them."""
+    return json.loads(MANIFEST.read_text(encoding="utf-8"))
+
+
+def sha256(path):
+    """A file's sha256 in hexadecimal digits."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

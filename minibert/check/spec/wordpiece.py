@@ -1,0 +1,116 @@
+"""Text to ids: words, WordPiece, pairs, truncation and padding, a character at a time.
+
+By Unicode's categories: "C?" control, "Z?" space, "P?" punctuation, "Mn" accent.
+"""
+
+import re
+import unicodedata
+
+import numpy as np
+
+SPECIAL = re.compile(r"(\[PAD\]|\[UNK\]|\[CLS\]|\[SEP\]|\[MASK\])")
+CJK = (  # Chinese characters; kana and Hangul are spelled like letters
+    ("\u3400", "\u4dbf"),
+    ("\u4e00", "\u9fff"),
+    ("\uf900", "\ufaff"),
+    ("\U00020000", "\U0002a6df"),
+    ("\U0002a700", "\U0002ceaf"),
+    ("\U0002f800", "\U0002fa1f"),
+)
+
+
+def split_words(text, lower):
+    """Words, single signs and single Chinese characters; `lower` drops case and accents."""
+    spaced = ""
+    for c in text:
+        kind = unicodedata.category(c)
+        if c in "\t\n\r" or kind[0] == "Z":
+            spaced += " "
+        elif kind not in ("Cc", "Cf", "Co", "Cs") and c != "\ufffd":
+            plain = _plain(c) if lower else c
+            spaced += f" {plain} " if _is_chinese(c) or _is_sign(plain) else plain
+    return spaced.split()
+
+
+def _plain(c):
+    """A letter taken apart into letter and accents, less the accents, in lower case."""
+    parts = unicodedata.normalize("NFD", c)
+    return "".join(part.lower() for part in parts if unicodedata.category(part) != "Mn")
+
+
+def _is_chinese(c):
+    """A character of one of the ranges."""
+    return any(first <= c <= last for first, last in CJK)
+
+
+def _is_sign(c):
+    """Punctuation, and those symbols of ASCII that Unicode does not count as such."""
+    return c != "" and (c in "$+<=>^`|~" or unicodedata.category(c[0])[0] == "P")
+
+
+def longest_match_first(word, vocab):
+    """The longest piece that the word begins with, then that of the rest with "##" in front, ...
+
+    [UNK] where at some place no piece fits, or the word is longer than 100.
+    """
+    pieces, start = [], 0
+    while start < len(word):
+        mark = "##" if start else ""
+        end = len(word)
+        while end > start and mark + word[start:end] not in vocab:
+            end -= 1
+        if end == start or len(word) > 100:
+            return ["[UNK]"]
+        pieces.append(mark + word[start:end])
+        start = end
+    return pieces
+
+
+def pieces_of(text, vocab, lower):
+    """The pieces of all words; special tokens in the text, written exactly so, stay whole."""
+    pieces = []
+    for part in SPECIAL.split(text):
+        if SPECIAL.fullmatch(part):
+            pieces.append(part)
+        else:
+            for word in split_words(part, lower):
+                pieces += longest_match_first(word, vocab)
+    return pieces
+
+
+def truncate(a, b, room, strategy):
+    """Drop last pieces until both fit: of the longer one, or always of the first or the second."""
+    a, b = list(a), list(b)
+    a_was_longer = len(a) > len(b)
+    while len(a) + len(b) > room:
+        of_a = len(a) > len(b) or (len(a) == len(b) and not a_was_longer)
+        if strategy == "only_first" or (strategy == "longest_first" and of_a):
+            a.pop()
+        else:
+            b.pop()
+    return a, b
+
+
+def encode_texts(texts, pairs, vocab, lower, max_length, strategy, fill):
+    """input_ids, token_type_ids, attention_mask (B,L) of [CLS] a [SEP] or [CLS] a [SEP] b [SEP].
+
+    `pairs` is None where there is no b; `vocab` gives a piece's id; `strategy` is None where
+    nothing is cut to `max_length`. [PAD] fills rows up to the longest, or `fill` to max_length.
+    """
+    rows = []
+    for n in range(len(texts)):
+        a = pieces_of(texts[n], vocab, lower)
+        b = pieces_of(pairs[n], vocab, lower) if pairs else []
+        if strategy:
+            a, b = truncate(a, b, max_length - (3 if pairs else 2), strategy)
+        first, second = ["[CLS]", *a, "[SEP]"], [*b, "[SEP]"] if pairs else []
+        rows.append((first + second, [0] * len(first) + [1] * len(second)))
+    L = max_length if fill else max(len(row) for row, _ in rows)
+    ids = np.full((len(rows), L), vocab["[PAD]"], np.int64)
+    segments, mask = np.zeros_like(ids), np.zeros_like(ids)
+    for n, (row, kinds) in enumerate(rows):
+        for place in range(len(row)):
+            ids[n, place] = vocab[row[place]]
+            segments[n, place] = kinds[place]
+            mask[n, place] = 1
+    return ids, segments, mask

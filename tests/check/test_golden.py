@@ -1,0 +1,103 @@
+"""The golden files that are shipped: whole, small, and with everything in them."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from minibert import ops
+from minibert.check import references
+from minibert.check.cases import CASES
+from minibert.check.cases.case import filled, leaves
+from minibert.check.references import KINDS, golden, golden_names, sha256
+from minibert.ops import Drop
+
+LARGEST, LARGEST_OF_ALL = 200_000, 6_000_000  # bytes
+
+
+def test_the_manifest_names_every_file_and_nothing_else():
+    files = {path.stem for path in references.FOLDER.glob("*.safetensors")}
+    assert files == set(golden_names())
+
+
+def test_they_are_small():
+    sizes = {path.stem: path.stat().st_size for path in references.FOLDER.iterdir()}
+    assert max(sizes.values()) <= LARGEST
+    assert sum(sizes.values()) <= LARGEST_OF_ALL
+
+
+def found_in(case):
+    """The file of the table that a case stands in."""
+    return case.make.__module__
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_what_a_file_holds(case):
+    found = golden(str(case))
+    assert found.source
+    assert {name.split(".")[0] for name in found.arrays} <= set(KINDS)
+    assert found.part("output")
+    for name, array in found.arrays.items():
+        assert np.isfinite(array).all(), name
+        if array.dtype.kind == "f":
+            # int8's scales and dequantized results are float32 by definition.
+            is_float32 = name.startswith(("input", "cotangent")) or "int8" in found_in(case)
+            assert array.dtype == (np.float32 if is_float32 else np.float64), name
+    if any(place is not None for place in case.wrt):
+        assert found.part("cotangent")
+        assert found.part("gradient")
+        assert all(np.any(array) for array in found.part("cotangent").values())
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_inputs_are_those_of_the_case(case):
+    """So that a change of a case is not forgotten in its file."""
+    drawn = case.named_inputs(*case.inputs(dtype=np.float32))
+    drawn = {n: a for n, a in leaves(drawn, "input").items() if a.ndim}
+    stored = golden(str(case)).part("input")
+    assert drawn.keys() == stored.keys()
+    for name in stored:
+        assert np.array_equal(stored[name], drawn[name]), name
+
+
+def test_the_masks_are_the_hash_of_the_library():
+    case = next(case for case in CASES if str(case) == "dropout")
+    (x, drop), _ = case.inputs()
+    assert isinstance(drop, Drop)
+    (mask,) = golden("dropout").masks().values()
+    assert np.array_equal(mask, ops.keep_mask(x.shape, drop))
+
+
+def test_an_unknown_name_is_an_error_with_names():
+    with pytest.raises(ValueError, match=r"no golden file 'layernom'.*layernorm"):
+        golden("layernom")
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "missing"])
+def test_a_damaged_file_is_an_error(damage, tmp_path, monkeypatch):
+    shutil.copytree(references.FOLDER, tmp_path / "golden")
+    monkeypatch.setattr(references, "FOLDER", tmp_path / "golden")
+    path = tmp_path / "golden" / "layernorm.safetensors"
+    data = path.read_bytes()
+    path.write_bytes(data[:-8] if damage == "cut" else data[:-1] + bytes([data[-1] ^ 1]))
+    if damage == "missing":
+        path.unlink()
+    with pytest.raises(ValueError, match="install minibert again"):
+        golden("layernorm")
+
+
+def test_manifest_has_versions_and_hashes():
+    manifest = json.loads(references.MANIFEST.read_text(encoding="utf-8"))
+    assert manifest["versions"]["torch"].startswith("2.13")
+    name = "softmax"
+    assert manifest["files"][name] == sha256(references.FOLDER / f"{name}.safetensors")
+
+
+def test_leaves_and_filled_are_inverse():
+    x = {"a": np.ones(2), "b": (1.5, None, [np.arange(3)]), "c": "text"}
+    again = filled(x, "output", leaves(x, "output"))
+    assert again["c"] == "text"
+    assert again["b"][1] is None
+    assert np.array_equal(again["b"][2][0], np.arange(3))
+    assert again["b"][0] == 1.5

@@ -1,0 +1,95 @@
+"""`verify` proves every formula, and fails on every wrong one."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from minibert import kernels, ops
+from minibert.check import verify as module
+from minibert.check.cases import FORMULAS, formula_called
+from minibert.check.verify import verify
+from minibert.ops import Attended
+
+
+@pytest.mark.parametrize("formula", FORMULAS, ids=lambda f: f.id)
+def test_proved(formula):
+    report = verify([formula.id])
+    assert report, "\n".join(case.report for row in report.rows for case in row.cases)
+
+
+def wrong(name, forward=None, backward=None):
+    """The pair of an op with one half replaced."""
+    pair = getattr(ops, f"{name}_forward"), getattr(ops, f"{name}_backward")
+    return {name: (forward or pair[0], backward or pair[1])}
+
+
+def unscaled(q, k, v, bias=None, **options):
+    return ops.attention_forward(q * np.sqrt(q.shape[-1]).astype(q.dtype), k, v, bias, **options)
+
+
+def no_scores(dout, cache):
+    return ops.attention_backward(Attended(dout.context, None), cache)
+
+
+@pytest.mark.parametrize(
+    ("id", "swapped", "forms"),
+    [
+        ("attention", wrong("attention", forward=unscaled), {"numpy", "numba"}),
+        ("attention", wrong("attention", backward=no_scores), {"numpy", "numba", "gradient"}),
+        ("gelu", wrong("gelu", forward=ops.gelu_tanh_forward), {"numpy", "numba"}),
+        ("layernorm", wrong("layernorm", backward=lambda dy, c: (dy, dy[0, 0], dy[0, 0])),
+         {"numpy", "gradient"}),
+        ("softmax", wrong("softmax", backward=lambda dp, p: 1 / 0), {"numpy", "gradient"}),
+    ],
+)  # fmt: skip
+def test_a_wrong_formula_fails(id, swapped, forms):
+    with kernels.swap(**swapped):
+        report = verify([id])
+    assert not report
+    (row,) = report.rows
+    seen = {form for form, check in row.checks.items() if check.state == "wrong"}
+    assert forms - {"numba"} <= seen
+    assert row.verdict.startswith("FAILED: ")
+    assert any(case.report for case in row.cases)
+
+
+def test_a_wrong_loop_form_fails(monkeypatch):
+    formula = formula_called("softmax")
+    wrong_case = replace(formula.cases[0], forward=lambda s: np.exp(s))
+    monkeypatch.setattr(module, "FORMULAS", (replace(formula, cases=(wrong_case,)),))
+    (row,) = verify().rows
+    assert row.checks["loops"].state == "wrong"
+    assert not row.ok
+
+
+def test_a_case_without_golden_file_is_not_proved(monkeypatch):
+    formula = formula_called("softmax")
+    new = replace(formula, cases=(replace(formula.cases[0], mode="new"),))
+    monkeypatch.setattr(module, "FORMULAS", (new,))
+    report = verify()
+    assert not report
+    assert "no golden file" in report.rows[0].checks["golden"].note
+
+
+@pytest.mark.parametrize("level", ["numba", "c"])
+def test_a_missing_level_says_so_and_is_no_failure(level, monkeypatch):
+    there = kernels.available
+    monkeypatch.setattr(
+        kernels, "available", lambda name: ({}, "not built") if name == level else there(name)
+    )
+    report = verify(["layernorm", "int8-matmul"])
+    assert report
+    assert report.levels[level] == "not built"
+    assert all("not built" in row.checks[level].note for row in report.rows)
+
+
+def test_every_kernel_level_is_looked_at():
+    report = verify(["int8-linear"])
+    for level, reason in report.levels.items():
+        assert report.rows[0].checks[level].state == ("none" if reason else "ok")
+
+
+def test_an_unknown_formula():
+    with pytest.raises(ValueError, match=r"no formula 'atention'; did you mean 'attention'"):
+        verify(["atention"])
