@@ -1,8 +1,15 @@
-"""Tools that tell right from wrong: gradient checks, comparisons, and the loop form of every op.
+"""Tools that tell right from wrong, for users, tests and lessons alike.
 
-For users, tests and lessons alike::
+    gradcheck, gradcheck_sweep   is this gradient right?
+    compare                      how far are two arrays apart, and where
+    golden                       reference outputs of every formula, by PyTorch and others
+    verify                       is every formula right, in every form it has here?
+    trace                        where do a model's numbers leave a reference's, and why?
+    activations                  every tensor of a forward pass, by name
+    spec                         every formula as loops
+    printed                      the seed articles' formulas, as printed
 
-    from minibert.check import gradcheck, compare, spec
+The table of formulas is `minibert.check.cases`.
 """
 
 from minibert.check import printed, spec
@@ -22,6 +29,7 @@ from minibert.check.gradcheck import (
     gradcheck,
     gradcheck_function,
 )
+from minibert.check.references import Golden, golden, golden_names
 from minibert.check.sweep import (
     GradientSweep,
     Sweep,
@@ -29,12 +37,15 @@ from minibert.check.sweep import (
     gradcheck_sweep_function,
 )
 from minibert.check.trace import Trace, trace
+from minibert.check.verify import Report, verify
 
 __all__ = [
     "Comparison",
+    "Golden",
     "Gradient",
     "GradientCheck",
     "GradientSweep",
+    "Report",
     "Sweep",
     "Trace",
     "activations",
@@ -42,6 +53,8 @@ __all__ = [
     "assert_close",
     "assert_gradient",
     "compare",
+    "golden",
+    "golden_names",
     "gradcheck",
     "gradcheck_function",
     "gradcheck_sweep",
@@ -51,4 +64,5 @@ __all__ = [
     "relative_error",
     "spec",
     "trace",
+    "verify",
 ]
