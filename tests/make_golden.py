@@ -7,7 +7,6 @@
 What is no longer in the table is deleted. The manifest gets the versions and the sha256 of each.
 """
 
-import hashlib
 import json
 import platform
 import sys
@@ -15,12 +14,11 @@ from importlib.metadata import version
 
 from oracle.harness import REFERENCES, golden_arrays, load_references
 
-from minibert.check.cases import CASES, FORMULAS
-from minibert.check.references import FOLDER, MANIFEST
+from minibert.check.cases import CASES, formula_called
+from minibert.check.references import FOLDER, LARGEST, LARGEST_OF_ALL, MANIFEST, sha256
 from minibert.interop.tensors import file_bytes
 from minibert.text import write_text
 
-LARGEST, LARGEST_OF_ALL = 200_000, 6_000_000  # bytes
 MADE_WITH = ("torch", "transformers", "tokenizers", "scikit-learn", "scipy", "numpy")
 
 
@@ -39,31 +37,32 @@ def make(case):
 
 def chosen(names):
     """The cases of these formulas, or with these names; all without names."""
-    wanted = [c for f in FORMULAS for c in f.cases if not names or {f.id, str(c)} & set(names)]
-    if not wanted:
-        raise SystemExit(f"no formula or case is called {', '.join(names)}")
-    return wanted
+    found = [(name, formula_called(name)) for name in names]
+    return [c for name, f in found for c in f.cases if name in (f.id, str(c))] or CASES
 
 
 def main(names):
     """Write the golden files of the chosen cases, and the manifest."""
     load_references()
-    FOLDER.mkdir(exist_ok=True)
-    known = json.loads(MANIFEST.read_text(encoding="utf-8"))["files"] if MANIFEST.exists() else {}
-    for case in chosen(names):
-        data = make(case)
-        (FOLDER / f"{case}.safetensors").write_bytes(data)
-        known[str(case)] = hashlib.sha256(data).hexdigest()
-        print(f"{case}: {len(data):,} bytes")
-    known = {str(case): known[str(case)] for case in CASES if str(case) in known}
-    for path in FOLDER.glob("*.safetensors"):
-        if path.stem not in known:
-            path.unlink()
-    total = sum(path.stat().st_size for path in FOLDER.glob("*.safetensors"))
+    old = json.loads(MANIFEST.read_text(encoding="utf-8")) if MANIFEST.exists() else {"files": {}}
+    if names and old.get("versions") != versions():
+        raise SystemExit(f"the others were made with {old.get('versions')}: make all of them anew")
+    made = {str(case): make(case) for case in chosen(names)}
+    kept = {name: FOLDER / f"{name}.safetensors" for name in map(str, CASES)}
+    kept = {n: path.read_bytes() for n, path in kept.items() if names and n in old["files"]} | made
+    total = sum(map(len, kept.values()))
     if total > LARGEST_OF_ALL:
-        raise ValueError(f"{total:,} bytes in all; at most {LARGEST_OF_ALL:,}")
-    write_text(MANIFEST, json.dumps({"versions": versions(), "files": known}, indent=1) + "\n")
-    print(f"{len(known)} files, {total:,} bytes")
+        raise SystemExit(f"{total:,} bytes in all; at most {LARGEST_OF_ALL:,}")
+    FOLDER.mkdir(exist_ok=True)
+    for name, data in made.items():
+        (FOLDER / f"{name}.safetensors").write_bytes(data)
+        print(f"{name}: {len(data):,} bytes")
+    for path in FOLDER.glob("*.safetensors"):
+        if path.stem not in kept:
+            path.unlink()
+    files = {name: sha256(kept[name]) for name in map(str, CASES) if name in kept}
+    write_text(MANIFEST, json.dumps({"versions": versions(), "files": files}, indent=1) + "\n")
+    print(f"{len(files)} files, {total:,} bytes")
 
 
 if __name__ == "__main__":

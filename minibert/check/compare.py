@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 TINY = 1e-300  # keeps (1) finite where both arrays are zero
+NO_MEASURE = 1e100  # a finite error above it is one over TINY: the reference is all zero
 
 
 def relative_error(a, b, floor=TINY):
@@ -155,7 +156,9 @@ def compare(got, expected, *, name="array", rtol=1e-9, floor=TINY, axes=None):
     difference = np.where(np.isnan(difference), np.inf, difference)
     apart = difference > rtol * np.maximum(np.abs(_finite(expected)), _rms(expected))
     worst = np.unravel_index(np.argmax(difference), difference.shape)
-    lines = [f"{name}: DIFFERS, relative error {error:.1e} > {rtol:.0e}"]
+    zeros = NO_MEASURE < error < np.inf
+    by = "expected all zero" if zeros else f"relative error {error:.1e} > {rtol:.0e}"
+    lines = [f"{name}: DIFFERS, {by}"]
     lines += [f"  {apart.sum()} of {apart.size} entries differ"]
     lines += [
         f"  worst{_index(worst, axes)}: got {float(got[worst]):.9g}, expected "

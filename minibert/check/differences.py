@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+NOT_FINITE = "CANNOT TELL: the function is not finite beside this input"
+
 
 class Probe(NamedTuple):
     """One input array: its name, its value, the gradient in question, and y as a function of it."""
@@ -22,14 +24,15 @@ class Probe(NamedTuple):
     dx: np.ndarray
     y: Callable
     dy: Any
+    zero: bool
 
 
-def probes(forward, backward, args, kwargs, wrt, cotangent, rng):
+def probes(forward, backward, args, kwargs, wrt, cotangent, zero, rng):
     """Run the pair once, in float64; a Probe for each array that has a gradient.
 
     Parameters
     ----------
-    forward, backward, args, kwargs, wrt, cotangent
+    forward, backward, args, kwargs, wrt, cotangent, zero
         As in `gradcheck`.
     rng : numpy.random.Generator
         Draws the cotangent where none is given.
@@ -45,11 +48,13 @@ def probes(forward, backward, args, kwargs, wrt, cotangent, rng):
         )
     args = [_to_float64(a) for a in args]
     kwargs = {name: _to_float64(a) for name, a in (kwargs or {}).items()}
-    out, cache = forward(*args, **kwargs)
+    out, cache = _checked_pair(forward(*args, **kwargs))
     dout = _random_like(out, rng) if cotangent is None else _to_float64(cotangent)
+    _check_cotangent(out, dout, "cotangent")
     gradients = backward(dout, cache)
     gradients = tuple(gradients) if isinstance(gradients, (tuple, list)) else (gradients,)
-    wrt = _default_wrt(args, len(gradients)) if wrt is None else tuple(wrt)
+    names = _names(forward, len(args))
+    wrt = _default_wrt(args, len(gradients)) if wrt is None else _resolve(wrt, names, kwargs)
     if len(wrt) != len(gradients):
         raise ValueError(
             f"gradcheck: backward returned {len(gradients)} gradients for {len(wrt)} inputs {wrt}; "
@@ -67,9 +72,12 @@ def probes(forward, backward, args, kwargs, wrt, cotangent, rng):
     for place, gradient in zip(wrt, gradients, strict=True):
         if place is None:
             continue
-        value = args[place] if isinstance(place, int) else kwargs[place]
-        for key, x in _arrays(value, place):
-            name = _name(forward, place) + ("" if key is None else f"[{key}]")
+        by_position = isinstance(place, int)
+        value, whole = (args[place], names[place]) if by_position else (kwargs[place], place)
+        if isinstance(value, dict):
+            _check_keys(value, gradient, whole)
+        for key, x in _arrays(value, whole):
+            name = whole if key is None else f"{whole}[{key}]"
             dx = gradient if key is None else (gradient or {}).get(key)
             dx = np.zeros_like(x) if dx is None else np.asarray(dx)
             if dx.shape != x.shape:
@@ -77,7 +85,11 @@ def probes(forward, backward, args, kwargs, wrt, cotangent, rng):
                     f"gradcheck: the gradient of {name} has shape {dx.shape}, the input {x.shape}"
                 )
             y = lambda moved, place=place, key=key: with_array(place, key, moved)  # noqa: E731
-            found.append(Probe(name, x, dx, y, dout))
+            found.append(Probe(name, x, dx, y, dout, name in zero))
+    unknown = set(zero) - {probe.name for probe in found}
+    if unknown:
+        there = ", ".join(probe.name for probe in found)
+        raise ValueError(f"gradcheck: zero names {sorted(unknown)}; the gradients are of {there}")
     return found
 
 
@@ -136,6 +148,12 @@ def change(up, down, dy):
     return float((dy * (up - down)).sum())
 
 
+def not_finite(dx):
+    """The verdict on a gradient with NaN or infinity in it; nothing where there is none."""
+    many = int((~np.isfinite(dx)).sum())
+    return f"WRONG: {many} of {dx.size} entries are not finite" if many else ""
+
+
 def as_pair(function, gradient):
     """``function(*args)`` and ``gradient(dout, *args)`` as a (forward, backward) pair."""
 
@@ -175,12 +193,56 @@ def _random_like(out, rng):
     return _map(draw, out)
 
 
-def _arrays(value, place):
+def _checked_pair(found):
+    """What forward returned, if it is a pair; an array of two rows would unpack as well."""
+    if type(found) is not tuple or len(found) != 2:
+        raise TypeError(
+            f"gradcheck: forward returned {type(found).__name__}; forward returns (out, cache); "
+            "for a plain function use gradcheck_function"
+        )
+    return found
+
+
+def _check_cotangent(out, dout, where):
+    """Raise where a cotangent does not fit its output; None fits everywhere."""
+    if out is None or dout is None:
+        return
+    if isinstance(out, (dict, tuple, list)):
+        named = isinstance(out, dict)
+        if not isinstance(dout, dict if named else (tuple, list)):
+            kinds = type(dout).__name__, type(out).__name__
+            raise ValueError(f"gradcheck: {where} is {kinds[0]}, the output {kinds[1]}")
+        outs, douts = (x if named else dict(enumerate(x)) for x in (out, dout))
+        if not (douts.keys() <= outs.keys() if named else len(douts) == len(outs)):
+            parts = f"{where} has the parts {list(douts)}, the output {list(outs)}"
+            raise ValueError(f"gradcheck: {parts}")
+        for key, part in douts.items():
+            _check_cotangent(outs[key], part, f"{where}[{key}]")
+    elif np.shape(dout) != np.shape(out):
+        raise ValueError(
+            f"gradcheck: {where} has shape {np.shape(dout)}, the output {np.shape(out)}"
+        )
+
+
+def _check_keys(value, gradient, name):
+    """Raise where a dict's gradient has keys that the dict has not."""
+    if gradient is not None and not isinstance(gradient, dict):
+        raise ValueError(
+            f"gradcheck: the gradient of {name} is {type(gradient).__name__}, the input a dict"
+        )
+    if gradient and gradient.keys() - value.keys():
+        raise ValueError(
+            f"gradcheck: the gradient of {name} has the keys {list(gradient)}, "
+            f"the input {list(value)}"
+        )
+
+
+def _arrays(value, name):
     """The (key, array) pairs of an input: one with key None, or one for each entry of a dict."""
     items = value.items() if isinstance(value, dict) else [(None, value)]
     for key, x in items:
         if not (isinstance(x, np.ndarray) and _is_float(x)):
-            where = place if key is None else f"{place}[{key}]"
+            where = name if key is None else f"{name}[{key}]"
             raise TypeError(
                 f"gradcheck: wrt {where!r} is {type(x).__name__}, not an array of floats"
             )
@@ -204,13 +266,23 @@ def _signature(function):
         return inspect.Signature([inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
 
 
-def _name(forward, place):
-    """The parameter's name, for the table."""
-    if isinstance(place, str):
-        return place
+def _names(forward, count):
+    """The positional inputs' names, for the table."""
     try:
-        names = list(inspect.signature(forward).parameters.values())
+        parameters = list(inspect.signature(forward).parameters.values())
     except (TypeError, ValueError):
-        names = []
-    plain = [p.name for p in names if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return plain[place] if place < len(plain) else f"input {place}"
+        parameters = []
+    plain = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return plain[:count] + [f"input {n}" for n in range(len(plain), count)]
+
+
+def _resolve(wrt, names, kwargs):
+    """`wrt` with a positional input's name replaced by its position."""
+    found = []
+    for place in wrt:
+        position = isinstance(place, int) and 0 <= place < len(names)
+        if place is not None and not position and place not in (*names, *kwargs):
+            there = [f"{name!r} ({n})" for n, name in enumerate(names)] + [*map(repr, kwargs)]
+            raise TypeError(f"gradcheck: wrt has {place!r}; the inputs are {', '.join(there)}")
+        found.append(names.index(place) if place in names else place)
+    return tuple(found)

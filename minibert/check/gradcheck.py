@@ -15,22 +15,25 @@ and `backward` must return the same numbers. What makes the check able to fail:
 - the relative norm of the whole difference is judged, against 1e-6, not each entry with a slack.
 
 Choose inputs that are nothing special: no zeros or ones, sizes that are different primes. Where a
-verdict surprises, `gradcheck_sweep` shows the error at every step h: it tells a wrong gradient from
-a function that rounds, or that has a kink.
+verdict surprises, or is CANNOT TELL (which counts as not right), `gradcheck_sweep` shows the error
+at every step h: it tells a wrong gradient from a function that rounds, or that has a kink.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from minibert.check.compare import TINY, relative_error
-from minibert.check.differences import as_pair, probes, slopes
+from minibert.check.compare import NO_MEASURE, TINY, relative_error
+from minibert.check.differences import NOT_FINITE, as_pair, not_finite, probes, slopes
 
 STEP = np.finfo(np.float64).eps ** (1 / 3)  # 6e-6, where truncation h^2 and rounding eps/h meet
 
 
 class Gradient(NamedTuple):
-    """One array: both gradients (or their slopes along random directions), and the verdict."""
+    """One array: both gradients (or their slopes along random directions), and the verdict.
+
+    `ratio` is analytic to numeric; NaN where the numeric gradient is zero.
+    """
 
     name: str
     analytic: np.ndarray
@@ -87,12 +90,13 @@ def gradcheck(
     kwargs : dict, optional
         Keyword inputs.
     wrt : sequence of int, str or None, optional
-        What the returned gradients belong to, in order: a position in `args`, or a keyword; None
-        leaves that gradient out. By default the floating arrays (and dicts of them) of `args` in
-        order, as many as there are gradients. An input may be a dict of arrays; its gradient is
-        then a dict with the same keys.
+        What the returned gradients belong to, in order: a position in `args`, or an input's name;
+        None leaves that gradient out. By default the floating arrays (and dicts of them) of `args`
+        in order, as many as there are gradients. An input may be a dict of arrays; its gradient is
+        then a dict with the same keys, and a missing key counts as zero.
     cotangent : optional
-        The cotangent to use; random normal by default. None at an entry: nothing flows there.
+        The cotangent to use, of the output's structure and shapes; random normal by default. None
+        at an entry: nothing flows there.
     zero : sequence of str
         Names of inputs (as in the table) whose gradient is zero in truth, such as a key bias:
         judged against 1e-3 of the largest gradient, at a tolerance of 1e-5.
@@ -113,10 +117,12 @@ def gradcheck(
     Raises
     ------
     TypeError
-        If `args` is no tuple, or `wrt` names something that is not an array of floats.
+        If `args` is no tuple, if `forward` returns no pair, or if `wrt` names something that is no
+        input, or not an array of floats.
     ValueError
         If `directions` is less than 1, if `backward` returns another number of gradients than `wrt`
-        has, or if a gradient's shape is not its input's.
+        has, if a gradient has another shape than its input or a key that its input has not, if
+        `cotangent` does not fit the output, or if `zero` has a name that the table has not.
 
     Examples
     --------
@@ -133,11 +139,12 @@ def gradcheck(
     """
     rng = np.random.default_rng(seed)
     found = [
-        (probe.name, *slopes(probe, STEP, limit, directions, rng))
-        for probe in probes(forward, backward, args, kwargs, wrt, cotangent, rng)
+        (probe, *slopes(probe, STEP, limit, directions, rng))
+        for probe in probes(forward, backward, args, kwargs, wrt, cotangent, zero, rng)
     ]
-    largest = max((np.linalg.norm(numeric) for _, _, numeric in found), default=0.0)
-    return GradientCheck(tuple(_judge(*f, f[0] in zero, largest, tolerance) for f in found))
+    norms = [float(np.linalg.norm(numeric)) for _, _, numeric in found]
+    largest = max(filter(np.isfinite, norms), default=0.0)
+    return GradientCheck(tuple(_judge(*f, largest, tolerance, limit) for f in found))
 
 
 def gradcheck_function(function, gradient, args, **options):
@@ -167,44 +174,48 @@ def gradcheck_function(function, gradient, args, **options):
 
 
 def assert_gradient(forward, backward, args, kwargs=None, **options):
-    """`gradcheck`, and an AssertionError with its table where a gradient is wrong."""
+    """`gradcheck`, and an AssertionError with its table where a gradient is not right."""
     __tracebackhide__ = True
     found = gradcheck(forward, backward, args, kwargs, **options)
     if not found:
-        raise AssertionError("a gradient is wrong\n" + str(found))
+        raise AssertionError("not every gradient is right\n" + str(found))
 
 
-def _judge(name, analytic, numeric, is_zero, largest, tolerance):
-    floor = max(1e-3 * largest, TINY) if is_zero else TINY
+def _judge(probe, analytic, numeric, largest, tolerance, limit):
+    floor = TINY
+    if probe.zero:
+        floor, tolerance = max(1e-3 * largest, TINY), 1e-5
     error = relative_error(analytic, numeric, floor)
     square = float((numeric * numeric).sum())
-    ratio = float((analytic * numeric).sum()) / square if square > 0 else float("nan")
-    ok = bool(error <= (1e-5 if is_zero else tolerance))
-    return Gradient(
-        name, analytic, numeric, error, ratio, ok, _verdict(analytic, numeric, ratio, ok)
-    )
+    zeros = square == 0 or np.linalg.norm(numeric) <= tolerance * floor  # nothing, or rounding
+    ratio = float("nan") if zeros else float((analytic * numeric).sum()) / square
+    ok = bool(error <= tolerance)
+    verdict = "ok" if ok else _why_not(probe, analytic, numeric, ratio, error, tolerance, limit)
+    return Gradient(probe.name, analytic, numeric, error, ratio, ok, verdict)
 
 
-def _verdict(analytic, numeric, ratio, ok):
+def _why_not(probe, analytic, numeric, ratio, error, tolerance, limit):
     """What is wrong, in words, where the shape of the difference says it."""
-    if ok:
-        return "ok"
-    if not np.isfinite(analytic).all():
-        many = int((~np.isfinite(analytic)).sum())
-        return f"WRONG: {many} of {analytic.size} entries are not finite"
+    if not np.isfinite(probe.dx).all():
+        return not_finite(probe.dx)
     if not np.isfinite(numeric).all():
-        return "WRONG: the function itself is not finite beside this input"
+        return NOT_FINITE
+    if np.isnan(ratio):
+        return "WRONG: expected all zero"
     if not analytic.any():
         return "WRONG: all zero"
-    if np.isfinite(ratio) and relative_error(analytic, ratio * numeric) < 1e-5:
-        return (
-            "WRONG: the sign is flipped"
-            if abs(ratio + 1) < 1e-5
-            else f"WRONG: {ratio:.6g} times the right gradient"
-        )
+    if relative_error(analytic, ratio * numeric) < 1e-5:
+        if abs(ratio - 1) < 1e-5:
+            return f"WRONG: differs by {error:.1e}, {tolerance:.0e} allowed; see gradcheck_sweep"
+        if abs(ratio + 1) < 1e-5:
+            return "WRONG: the sign is flipped"
+        return f"WRONG: {ratio:.6g} times the right gradient"
     apart = np.abs(analytic - numeric)
-    worst = np.unravel_index(np.argmax(apart), apart.shape)
     many = int((apart > 1e-6 * np.sqrt(np.mean(numeric * numeric))).sum())
+    if probe.x.size > limit:
+        where = f"{many} of {apart.size} random directions"
+        return f"WRONG: along {where}; raise limit to see which entries"
+    worst = np.unravel_index(np.argmax(apart), apart.shape)
     at = ", ".join(str(int(i)) for i in worst)
     values = f"{analytic[worst]:.6g}, expected {numeric[worst]:.6g}"
     return f"WRONG: {many} of {apart.size} entries, worst at [{at}]: {values}"
@@ -212,5 +223,7 @@ def _verdict(analytic, numeric, ratio, ok):
 
 def _line(row, width):
     analytic, numeric = np.linalg.norm(row.analytic), np.linalg.norm(row.numeric)
-    numbers = f"{analytic:11.6g}  {numeric:11.6g}  {row.ratio:8.4f}  {row.error:7.1e}"
+    ratio = "-" if np.isnan(row.ratio) else f"{row.ratio:.4f}"
+    error = "-" if NO_MEASURE < row.error < np.inf else f"{row.error:.1e}"
+    numbers = f"{analytic:11.6g}  {numeric:11.6g}  {ratio:>8}  {error:>7}"
     return f"{row.name:{width}}  {numbers}  {row.verdict}"

@@ -37,14 +37,6 @@ def at_level(level):
         yield
 
 
-def steps_aside(level, case, args, kwargs):
-    """Whether an op's kernel leaves these inputs to the NumPy form."""
-    if case.pair is not None:
-        return False
-    kernel = F.available("numba")[0].get(f"{case.op}_forward") if level == "numba" else None
-    return kernel is not None and kernel(*args, **kwargs) is NotImplemented
-
-
 def _c_functions():
     """The ops that the C extension has; on every level of it."""
     from minibert.kernels import c_int8

@@ -1,8 +1,8 @@
 """S1 to S7: the formulas of the two seed articles on TinyBERT, exactly as printed.
 
 S1 to S5 are of the first article, S6 and S7 of the second. Only S6 is right. Each function is its
-formula read literally, so that one can see what it does; its docstring says so, and what minibert
-uses instead. `PRINTED` is the same as a table: ``print(table())``.
+formula read literally, so that one can see what it does; its docstring begins with it, and says
+what minibert uses instead. `PRINTED` is the same as a table: ``print(table())``.
 
 Letters of the articles: Q, K, V queries, keys and values, a row for each of n tokens; d_k the head
 size; X inputs; W weights.
@@ -44,12 +44,13 @@ def s1_attention(Q, K, V):
 
 
 def s2_model_distillation(Q, K):
-    """L = -sum_i log( exp(Q_i K^T) / sum_j exp(Q_i K_j^T) ), "model distillation".
+    """L = -sum_i log( exp(Q_i K^T) / sum_j exp(Q_i K_j^T) ).
 
-    The K of the numerator has no index; read as the matching row K_i. (Read as a sum over all j,
-    numerator and denominator are equal, and L is 0 whatever the model does.) It is then a
-    contrastive loss, InfoNCE: it asks which row belongs to which. No teacher's probability occurs
-    in it. It is a sum and not a mean, so it grows with the batch; and exp overflows above 709.
+    Called "model distillation". The K of the numerator has no index; read as the matching row K_i.
+    (Read as a sum over all j, numerator and denominator are equal, and L is 0 whatever the model
+    does.) It is then a contrastive loss, InfoNCE: it asks which row belongs to which. No teacher's
+    probability occurs in it. It is a sum and not a mean, so it grows with the batch; and exp
+    overflows above 709, in float64.
 
     Used instead: the soft cross-entropy of the logits, -sum_c p_t log p_s,
     `minibert.ops.soft_cross_entropy_forward`; for representations `minibert.ops.info_nce_forward`.
@@ -73,7 +74,7 @@ def s2_model_distillation(Q, K):
 
 
 def s3_prune(W, amount):
-    """Prune(W) = W - lambda * W (.) Sign(W), lambda being `amount`.
+    """Prune(W) = W - lambda * W (.) Sign(W).
 
     W (.) Sign(W) is abs(W), so the same is subtracted on both sides of zero: positive weights
     shrink by the factor 1 - lambda, negative ones GROW by 1 + lambda. No weight becomes zero for
@@ -101,10 +102,10 @@ def s3_prune(W, amount):
 
 
 def s4_knowledge_distillation(Q, K):
-    """L = -sum_i log( exp(Q_i K^T) / sum_j exp(Q_i K_j^T) ), "knowledge distillation".
+    """L = -sum_i log( exp(Q_i K^T) / sum_j exp(Q_i K_j^T) ).
 
-    The formula of S2 once more, under another name, where the article means what the teacher knows
-    beyond its answers.
+    The formula of S2 once more, now called "knowledge distillation", where the article means what
+    the teacher knows beyond its answers.
 
     Used instead: TinyBERT's four losses, on embeddings, hidden states, attention scores and logits,
     `minibert.distill`.
@@ -174,10 +175,10 @@ def s6_attention_weights(Q, K):
 
 
 def s7_self_attention(X, W_q):
-    """A = softmax(X W_q^T / sqrt(d_k)), the second article's "self-attention".
+    """A = softmax(X W_q^T / sqrt(d_k)).
 
-    X is projected to queries, which are never compared with keys. A has a column for each of the
-    d_k features, not for each token; a row knows nothing of the other tokens.
+    Called "self-attention". X is projected to queries, which are never compared with keys. A has a
+    column for each of the d_k features, not for each token; a row knows nothing of other tokens.
 
     Used instead: Q = X W_q^T, K = X W_k^T, and then S6; `minibert.ops.qkv_forward` and
     `minibert.ops.attention_forward`.
@@ -201,64 +202,99 @@ def s7_self_attention(X, W_q):
 
 
 class Printed(NamedTuple):
-    """A row of the table: the formula as printed, what it does, what is used instead."""
+    """A row of the table: what it is called, what it does, what is used instead.
+
+    `see` are the formulas of `minibert verify` that are used instead, `tex` is this one in TeX.
+    """
 
     id: str
-    formula: str
+    title: str
     does: str
     instead: str
+    see: str
+    tex: str
     function: object
 
+    @property
+    def formula(self):
+        """As printed: the first line of the function's docstring."""
+        return self.function.__doc__.partition("\n")[0].removesuffix(".")
+
+    @property
+    def source(self):
+        """Which article it is from."""
+        article = "second" if self.id in ("S6", "S7") else "first"
+        return f"the {article} seed article, as printed"
+
+
+S2_TEX = r"L = -\sum_{i=1}^n \log \frac{\exp(Q_i K^T)}{\sum_j \exp(Q_i K_j^T)}"
 
 PRINTED = (
     Printed(
-        "S1",
-        "Attention(Q,K,V) = (Q K^T / sqrt(d_k)) x V",
-        "no softmax: rows do not sum to 1, and f(2X) = 8 f(X)",
-        "softmax(Q K^T / sqrt(d_k)) V: ops.attention_forward",
-        s1_attention,
+        id="S1",
+        title="Attention without softmax",
+        does="no softmax: rows do not sum to 1, and f(2X) = 8 f(X)",
+        instead="softmax(Q K^T / sqrt(d_k)) V: ops.attention_forward",
+        see="attention",
+        tex=r"\mathrm{Attention}(Q, K, V) = \frac{Q K^T}{\sqrt{d_k}} \times V",
+        function=s1_attention,
     ),
     Printed(
-        "S2",
-        "L = -sum_i log( exp(Q_i K^T) / sum_j exp(Q_i K_j^T) )",
-        "contrastive, not distillation: a sum, without a teacher's probabilities",
-        "soft cross-entropy of logits: ops.soft_cross_entropy_forward; ops.info_nce_forward",
-        s2_model_distillation,
+        id="S2",
+        title='"Model distillation"',
+        does="contrastive, not distillation: a sum, without a teacher's probabilities",
+        instead="soft cross-entropy of logits: ops.soft_cross_entropy_forward;"
+        " ops.info_nce_forward",
+        see="soft-cross-entropy, info-nce",
+        tex=S2_TEX,
+        function=s2_model_distillation,
     ),
     Printed(
-        "S3",
-        "Prune(W) = W - lambda * W (.) Sign(W)",
-        "positive weights shrink, negative ones grow; none becomes 0 for 0 < lambda < 1",
-        "prune.magnitude_masks; Sign(W) max(|W| - lambda, 0): prune.soft_threshold",
-        s3_prune,
+        id="S3",
+        title="Pruning that prunes nothing",
+        does="positive weights shrink, negative ones grow; none becomes 0 for 0 < lambda < 1",
+        instead="prune.magnitude_masks; Sign(W) max(|W| - lambda, 0): prune.soft_threshold",
+        see="magnitude-mask, soft-threshold",
+        tex=r"\mathrm{Prune}(W) = W - \lambda \cdot W \odot \mathrm{Sign}(W)",
+        function=s3_prune,
     ),
     Printed(
-        "S4",
-        "L = -sum_i log( exp(Q_i K^T) / sum_j exp(Q_i K_j^T) )",
-        "as S2",
-        "losses on embeddings, hidden states, attention scores and logits: minibert.distill",
-        s4_knowledge_distillation,
+        id="S4",
+        title='"Knowledge distillation", S2 again',
+        does="as S2",
+        instead="losses on embeddings, hidden states, attention scores and logits:"
+        " minibert.distill",
+        see="tinybert-loss",
+        tex=S2_TEX,
+        function=s4_knowledge_distillation,
     ),
     Printed(
-        "S5",
-        "Quantize(W) = Sign(W) * min(|W| / scale, quant_bits - 1)",
-        "does not round, and clips at 7 for 8 bits",
-        "Sign(W) min(round(|W| / scale), 127): ops.quantize_symmetric",
-        s5_quantize,
+        id="S5",
+        title="Quantization without rounding",
+        does="does not round, and clips at 7 for 8 bits",
+        instead="Sign(W) min(round(|W| / scale), 127): ops.quantize_symmetric",
+        see="quantize-symmetric",
+        tex=r"\mathrm{Quantize}(W) = \mathrm{Sign}(W) \times"
+        r" \min\left( \frac{|W|}{\mathrm{scale}}, \mathrm{quant\_bits} - 1 \right)",
+        function=s5_quantize,
     ),
     Printed(
-        "S6",
-        "A = softmax(Q K^T / sqrt(d_k))",
-        "right; but K are keys, P is never used, and A is n x n",
-        "the same, with a bias for padding: ops.attention_forward",
-        s6_attention_weights,
+        id="S6",
+        title="Attention weights",
+        does="right; but K are keys, P is never used, and A is n x n",
+        instead="the same, with a bias for padding: ops.attention_forward",
+        see="",
+        tex=r"A = \mathrm{softmax} \left( \frac{Q K^T}{\sqrt{d_k}} \right)",
+        function=s6_attention_weights,
     ),
     Printed(
-        "S7",
-        "A = softmax(X W_q^T / sqrt(d_k))",
-        "compares no token with another; A is n x d_k",
-        "Q = X W_q^T, K = X W_k^T, then S6: ops.qkv_forward, ops.attention_forward",
-        s7_self_attention,
+        id="S7",
+        title="Self-attention without keys",
+        does="compares no token with another; A is n x d_k",
+        instead="Q = X W_q^T, K = X W_k^T, then S6: ops.qkv_forward, ops.attention_forward",
+        see="qkv, S6",
+        tex=r"A = \mathrm{softmax} \left( \frac{X W_q^T}{\sqrt{d_k}} \right)",
+        function=s7_self_attention,
     ),
 )
 

@@ -25,6 +25,7 @@ from minibert.interop.tensors import read_tensors
 FOLDER = Path(__file__).parent / "golden"
 MANIFEST = FOLDER / "manifest.json"
 KINDS = ("input", "mask", "output", "step", "cotangent", "gradient")
+LARGEST, LARGEST_OF_ALL = 200_000, 6_000_000  # bytes, of a file and of all: they are in the package
 
 
 class Golden(NamedTuple):
@@ -34,8 +35,15 @@ class Golden(NamedTuple):
     source: str
     versions: dict
 
+    def __str__(self):
+        width = max(map(len, self.arrays))
+        rows = (f"{n:{width}}  {a.dtype} {a.shape}" for n, a in self.arrays.items())
+        return "\n".join([f"by {self.source}", *rows])
+
     def part(self, kind):
         """The arrays of a kind, such as "output", under their full names."""
+        if kind not in KINDS:
+            raise ValueError(f"kind is {kind!r}; it is one of {', '.join(KINDS)}")
         return {n: a for n, a in self.arrays.items() if n == kind or n.startswith(f"{kind}.")}
 
     def masks(self):
@@ -66,12 +74,11 @@ def golden(name):
     'torch.softmax'
     """
     if name not in golden_names():
-        raise ValueError(
-            f"there is no golden file {name!r}{nearest_name(name, golden_names())}: "
-            f"{', '.join(golden_names())}"
-        )
+        near = [n for n in golden_names() if n.startswith(name)]  # a formula's cases
+        hint = f"; there are {', '.join(near)}" if near else nearest_name(name, golden_names())
+        raise ValueError(f"there is no golden file {name!r}{hint} (all: golden_names())")
     path = FOLDER / f"{name}.safetensors"
-    if not path.is_file() or sha256(path) != manifest()["files"][name]:
+    if not path.is_file() or sha256(path.read_bytes()) != manifest()["files"][name]:
         raise ValueError(
             f"{path} is missing or not the file that manifest.json names: install minibert again"
         )
@@ -90,6 +97,6 @@ def manifest():
     return json.loads(MANIFEST.read_text(encoding="utf-8"))
 
 
-def sha256(path):
-    """A file's sha256 in hexadecimal digits."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+def sha256(data):
+    """The sha256 of bytes, in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()

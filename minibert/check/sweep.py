@@ -23,7 +23,14 @@ from typing import NamedTuple
 import numpy as np
 
 from minibert.check.compare import TINY, relative_error
-from minibert.check.differences import as_pair, change, probes, slopes
+from minibert.check.differences import (
+    NOT_FINITE,
+    as_pair,
+    change,
+    not_finite,
+    probes,
+    slopes,
+)
 
 STEPS = tuple(10.0**-n for n in range(1, 12))
 KINK_STEPS = 1e-5, 1e-4
@@ -116,17 +123,18 @@ def gradcheck_sweep(
         )
     found = []
     for probe in probes(
-        forward, backward, args, kwargs, wrt, cotangent, np.random.default_rng(seed)
+        forward, backward, args, kwargs, wrt, cotangent, zero, np.random.default_rng(seed)
     ):
         # The same directions at every step, so that only h differs.
         tried = [
             slopes(probe, h, limit, directions, np.random.default_rng([seed, 1])) for h in steps
         ]
         found.append((probe, tried))
-    largest = max((np.linalg.norm(tried[0][0]) for _, tried in found), default=0.0)
+    norms = [float(np.linalg.norm(tried[0][0])) for _, tried in found]
+    largest = max(filter(np.isfinite, norms), default=0.0)
     rows = []
     for probe, tried in found:
-        floor = max(1e-3 * largest, TINY) if probe.name in zero else TINY
+        floor = max(1e-3 * largest, TINY) if probe.zero else TINY
         errors = tuple(
             relative_error(a, n, floor=max(floor, float(np.linalg.norm(a)))) for a, n in tried
         )
@@ -154,8 +162,7 @@ def gradcheck_sweep_function(function, gradient, args, **options):
 def _judge(probe, steps, errors, tolerance, limit):
     """The verdict, by the course of the errors."""
     if not np.isfinite(probe.dx).all():
-        many = int((~np.isfinite(probe.dx)).sum())
-        ok, verdict = False, f"WRONG: {many} of {probe.dx.size} entries are not finite"
+        ok, verdict = False, not_finite(probe.dx)
     elif _lowest_of_two(errors) <= tolerance:
         ok, verdict = True, f"right: {_course(steps, errors)}"
     else:
@@ -170,19 +177,21 @@ def _lowest_of_two(errors):
 
 def _course(steps, errors):
     """In words: the arm on the left, the bottom, the arm on the right."""
-    bottom = int(np.argmin(errors))
-    if bottom == 0 or errors[0] <= 1e-9:
-        return f"{errors[0]:.1e} at the largest step: nothing to truncate, linear or quadratic"
-    falls = "falls with h^2" if _power(steps, errors, 0, bottom) == 2 else "falls"
+    first, bottom = int(np.argmax(np.isfinite(errors))), int(np.argmin(errors))
+    if bottom == first or errors[first] <= 1e-9:
+        which = "first finite" if first else "largest"
+        return f"{errors[first]:.1e} at the {which} step: nothing to truncate, linear or quadratic"
+    falls = "falls with h^2" if _power(steps, errors, first, bottom) == 2 else "falls"
     by_rounding = _power(steps, errors, bottom, len(steps) - 1) == -1
     rises = ", then rises with 1/h, by rounding" if by_rounding else ""
     return f"the error {falls} to {errors[bottom]:.1e}{rises}"
 
 
 def _power(steps, errors, first, last):
-    """The nearest whole p in error ~ h^p: the median over the steps from first to last."""
-    e, h = np.log(np.maximum(errors, TINY)), np.log(steps)
-    p = np.diff(e[first : last + 1]) / np.diff(h[first : last + 1])
+    """The nearest whole p in error ~ h^p: the median over the finite steps from first to last."""
+    e, h = np.array(errors[first : last + 1]), np.array(steps[first : last + 1])
+    e, h = e[np.isfinite(e)], h[np.isfinite(e)]
+    p = np.diff(np.log(np.maximum(e, TINY))) / np.diff(np.log(h))
     return round(float(np.median(p))) if len(p) else None
 
 
@@ -193,7 +202,7 @@ def _why_not(probe, steps, errors, limit):
     if kinks:
         return f"CANNOT TELL: {kinks}; move the input off them"
     if not np.isfinite(lowest):
-        return "CANNOT TELL: the function is not finite beside this input"
+        return NOT_FINITE
     low = [h for h, e in zip(steps, errors, strict=True) if e <= 2 * lowest]
     if low[0] / low[-1] >= min(99.0, steps[0] / steps[-1]):  # a V is narrower at its bottom
         return f"WRONG: the error stays at {lowest:.1e} however small the step"

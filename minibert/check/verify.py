@@ -1,6 +1,6 @@
 """Is every formula right, in every form it has here? One row a formula.
 
-    loops        the loop form against the golden file: two people who did not know one another
+    loops        the loop form against the golden file, which was made without it
     numpy        the NumPy form in float64 against the golden file, and against the loop form on
                  inputs that are drawn anew
     numba        the compiled kernels in float32 against the golden file
@@ -98,9 +98,11 @@ def verify(ids=(), *, seed=1, say=None):
     Raises
     ------
     ValueError
-        There is no such formula.
+        There is no such formula, or the seed is negative.
     """
-    chosen = [formula_called(name) for name in ids] or FORMULAS
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; it is at least 0")
+    chosen = {f.id: f for f in map(formula_called, ids)}.values() or FORMULAS
     levels, rows, start = kernel_levels(), [], time.perf_counter()
     for formula in chosen:
         rows.append(_row(formula, levels, seed))

@@ -16,6 +16,7 @@ import shlex
 from pathlib import Path
 
 from minibert.check.cases import FORMULAS
+from minibert.check.page import error_text, write_page
 from minibert.check.verify import verify
 
 SHORT = {"loops": "loops", "numpy": "NumPy", "numba": "Numba"}
@@ -37,19 +38,24 @@ def run(args):
         for formula in FORMULAS:
             print(f"{formula.id:<{width}}  {formula.title}: {formula.source}")
         return 0
-    if args.html and not Path(args.html).absolute().parent.is_dir():
-        raise ValueError(f"--html is {args.html}: there is no folder {Path(args.html).parent}")
+    if args.html:
+        _check_file(Path(args.html))
     table = _Table()
     report = verify(args.ids, seed=args.seed, say=None if args.json else table.print)
     if args.html:
-        from minibert.check.page import write_page
-
         write_page(report, args.html, shlex.join(["minibert", "verify", *args.ids]))
     if args.json:
         print(json.dumps(as_json(report), indent=1))
     else:
         print(_closing(report))
     return 0 if report else 1
+
+
+def _check_file(path):
+    """Say before the work what would fail after it."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        wrong = "is a folder; give a file" if path.is_dir() else f"there is no folder {path.parent}"
+        raise ValueError(f"--html {path}: {wrong}")
 
 
 class _Table:
@@ -64,7 +70,9 @@ class _Table:
         if not self.head:
             self.head = [SHORT.get(form, form) for form in row.checks]
             self._line("formula", self.head, "verdict")
-        self._line(row.formula.id, map(format_check, row.checks.values()), row.verdict)
+        checks = row.checks.values()
+        cells = ["WRONG" if c.state == "wrong" else error_text(c) for c in checks]
+        self._line(row.formula.id, cells, row.verdict)
         for case in row.cases:
             if not row.ok and case.report:
                 print("    " + case.report.replace("\n", "\n    "))
@@ -73,17 +81,6 @@ class _Table:
     def _line(self, first, cells, last):
         cells = [f"{c:>{max(6, len(h))}}" for c, h in zip(cells, self.head, strict=True)]
         print("  ".join([f"{first:<{self.width}}", *cells, last]), flush=True)
-
-
-def format_check(check):
-    """A check in a few characters: an error, "exact", "ok", "WRONG", or a dash for nothing."""
-    if check.state == "none":
-        return "-"
-    if check.state == "wrong":
-        return "WRONG"
-    if check.error is None:
-        return "ok"
-    return "exact" if check.error == 0 else f"{check.error:.0e}"
 
 
 def _closing(report):

@@ -1,4 +1,4 @@
-"""Which teacher layer a student layer learns from (Jiao et al. 2020, section 4.4).
+"""Which teacher layer a student layer learns from (Jiao et al. 2020, section 4).
 
 Layers are counted from 1, since 0 is the embedding output and g(0) = 0 always. Student layer m
 learns the attention scores and the hidden state of teacher layer g(m), for m = 1..M.

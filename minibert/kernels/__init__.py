@@ -31,6 +31,7 @@ class LevelError(RuntimeError, ImportError):
     """A level was named that this machine does not have: Numba, or the extension, is missing."""
 
 
+RAN = set()  # names of the kernels that took their inputs, since somebody cleared it
 _state = {"level": None, "swapped": {}, "source": {}}
 
 
@@ -166,7 +167,10 @@ def _or_formula(kernel, formula):
     @wraps(formula)
     def call(*args, **kwargs):
         result = kernel(*args, **kwargs)
-        return formula(*args, **kwargs) if result is NotImplemented else result
+        if result is NotImplemented:
+            return formula(*args, **kwargs)
+        RAN.add(formula.__name__)
+        return result
 
     return call
 

@@ -27,6 +27,13 @@ def test_float32_is_measured_in_float64():
     assert relative_error(2e-300 * np.ones(2), 1e-300 * np.ones(2)) == pytest.approx(1)
 
 
+def test_the_report_of_a_reference_of_zeros_gives_no_ratio():
+    report = compare([1.0, 2.0], [0.0, 0.0]).report
+    assert report.startswith("array: DIFFERS, expected all zero\n")
+    assert "relative error inf" in compare([1.0, np.nan], [0.0, 0.0]).report
+    assert "relative error 2.0e+00" in compare([2.0], [0.0], floor=1.0).report
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_not_finite_is_infinitely_far(bad):
     assert relative_error([1.0, bad], [1.0, 2.0]) == np.inf

@@ -8,17 +8,26 @@ import pytest
 
 from minibert import ops
 from minibert.check import references
-from minibert.check.cases import CASES
+from minibert.check.cases import CASES, FORMULAS
 from minibert.check.cases.case import filled, leaves
-from minibert.check.references import KINDS, golden, golden_names, sha256
+from minibert.check.references import KINDS, LARGEST, LARGEST_OF_ALL, golden, golden_names
 from minibert.ops import Drop
-
-LARGEST, LARGEST_OF_ALL = 200_000, 6_000_000  # bytes
 
 
 def test_the_manifest_names_every_file_and_nothing_else():
     files = {path.stem for path in references.FOLDER.glob("*.safetensors")}
     assert files == set(golden_names())
+
+
+@pytest.mark.parametrize("formula", FORMULAS, ids=lambda f: f.id)
+def test_names_begin_with_the_formula(formula):
+    names = [str(case) for case in formula.cases]
+    assert all(name == formula.id or name.startswith(f"{formula.id}-") for name in names)
+    assert len(names) > 1 or names == [formula.id]
+
+
+def test_no_two_cases_share_a_name():
+    assert len(set(map(str, CASES))) == len(CASES)
 
 
 def test_they_are_small():
@@ -69,9 +78,23 @@ def test_the_masks_are_the_hash_of_the_library():
     assert np.array_equal(mask, ops.keep_mask(x.shape, drop))
 
 
-def test_an_unknown_name_is_an_error_with_names():
-    with pytest.raises(ValueError, match=r"no golden file 'layernom'.*layernorm"):
-        golden("layernom")
+@pytest.mark.parametrize(
+    ("name", "hint"), [("layernom", "did you mean 'layernorm'"), ("tinybert", "tinybert-loss-repo")]
+)
+def test_an_unknown_name_is_an_error_with_names(name, hint):
+    with pytest.raises(ValueError, match=f"no golden file '{name}'.*{hint}"):
+        golden(name)
+
+
+def test_an_unknown_kind():
+    with pytest.raises(ValueError, match="kind is 'outputs'; it is one of input"):
+        golden("softmax").part("outputs")
+
+
+def test_it_prints_what_it_holds():
+    lines = str(golden("softmax")).splitlines()
+    assert lines[0] == "by torch.softmax"
+    assert "output      float64 (2, 3, 5, 13)" in lines
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing"])
@@ -90,8 +113,8 @@ def test_a_damaged_file_is_an_error(damage, tmp_path, monkeypatch):
 def test_manifest_has_versions_and_hashes():
     manifest = json.loads(references.MANIFEST.read_text(encoding="utf-8"))
     assert manifest["versions"]["torch"].startswith("2.13")
-    name = "softmax"
-    assert manifest["files"][name] == sha256(references.FOLDER / f"{name}.safetensors")
+    for name, wanted in manifest["files"].items():
+        assert references.sha256((references.FOLDER / f"{name}.safetensors").read_bytes()) == wanted
 
 
 def test_leaves_and_filled_are_inverse():

@@ -1,5 +1,6 @@
 """The gradient checker: it passes what is right, and what it must not pass it names."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -179,7 +180,11 @@ def test_large_arrays_are_tried_along_directions():
         dx[1234] += 0.1
         return dx
 
-    assert not gradcheck(lambda x: (np.sin(x), x), wrong, (x,)), "every direction meets every entry"
+    found = gradcheck(lambda x: (np.sin(x), x), wrong, (x,))
+    assert not found, "every direction meets every entry"
+    assert "along 32 of 32 random directions; raise limit" in found.rows[0].verdict
+    bad = gradcheck(lambda x: (np.sin(x), x), lambda dy, x: np.where(x == x[7], np.nan, dy), (x,))
+    assert "1 of 5000 entries are not finite" in bad.rows[0].verdict
 
 
 def test_a_gradient_of_zero_in_truth_is_judged_beside_the_others():
@@ -197,6 +202,28 @@ def test_a_gradient_of_zero_in_truth_is_judged_beside_the_others():
         forward, lambda d, c: (backward(d, c)[0], np.full((3, 1), 1e-3)), inputs, zero=("shift",)
     )
     assert [row.ok for row in wrong.rows] == [True, False]
+    assert wrong.rows[1].verdict == "WRONG: expected all zero"
+    claimed = gradcheck(forward, lambda d, c: (2 * backward(d, c)[0], None), inputs, zero=("x",))
+    assert "2 times" in claimed.rows[0].verdict, "it is not zero, whatever was said"
+
+
+def test_where_the_truth_is_all_zero_there_is_nothing_to_be_relative_to():
+    found = gradcheck_function(lambda x: 0 * x, lambda dy, x: dy, (X,))
+    assert not found
+    assert found.rows[0].verdict == "WRONG: expected all zero"
+    assert str(found).splitlines()[1].split()[2:5] == ["0", "-", "-"]
+    assert gradcheck_function(lambda x: 0 * x, lambda dy, x: 0 * dy, (X,))
+
+
+@pytest.mark.parametrize(("off", "tolerance"), [("2.0e-06", "1e-06"), ("1.0e-08", "1e-09")])
+def test_an_error_just_above_the_tolerance_is_given_as_a_number(off, tolerance):
+    def gradient(dy, x):
+        return 2 * x * dy * (1 + float(off))
+
+    found = gradcheck_function(lambda x: x * x, gradient, (X,), tolerance=float(tolerance))
+    assert not found
+    words = f"WRONG: differs by {off}, {tolerance} allowed; see gradcheck_sweep"
+    assert found.rows[0].verdict == words
 
 
 def test_functions_of_your_own():
@@ -213,5 +240,58 @@ def test_wrong_calls_say_what_is_wrong():
         gradcheck(product_forward, lambda dy, c: (dy, dy), (X, W))
     with pytest.raises(ValueError, match="2 gradients for 1"):
         gradcheck(product_forward, product_backward, (X, W), wrt=(0,))
+    with pytest.raises(ValueError, match=r"zero names \['nope'\]; the gradients are of x, w"):
+        gradcheck(product_forward, product_backward, (X, W), zero=("x", "nope"))
     with pytest.raises(TypeError, match="floats"):
         gradcheck(lambda n: (n * 1.0, n), lambda dy, n: dy, (np.arange(3),), wrt=(0,))
+
+
+@pytest.mark.parametrize("forward", [lambda x, w: x @ w.T, lambda x, w: x[:2] * w[:2]])
+def test_a_forgotten_cache_is_named(forward):
+    """The second returns two rows, which would unpack as a pair."""
+    with pytest.raises(TypeError, match=r"ndarray; forward returns \(out, cache\).*_function"):
+        gradcheck(forward, product_backward, (X, W))
+
+
+def test_inputs_by_name():
+    for args, kwargs, wrt in (((X, W), {}, ("x", "w")), ((X,), {"w": W}, (0, "w"))):
+        found = gradcheck(product_forward, product_backward, args, kwargs, wrt=wrt)
+        assert found
+        assert [row.name for row in found.rows] == ["x", "w"]
+
+
+@pytest.mark.parametrize("place", ["v", 5, -1])
+def test_unknown_inputs_are_named(place):
+    with pytest.raises(TypeError, match=rf"wrt has {place!r}; the inputs are 'x' \(0\), 'w' \(1\)"):
+        gradcheck(product_forward, product_backward, (X, W), wrt=(0, place))
+    with pytest.raises(TypeError, match=r"the inputs are 'x' \(0\), 'w'$"):
+        gradcheck(product_forward, product_backward, (X,), {"w": W}, wrt=(0, place))
+
+
+@pytest.mark.parametrize(
+    ("cotangent", "words"),
+    [
+        (Outputs(X[:, :1], None, None), "[0] has shape (3, 1), the output (3, 5)"),
+        (Outputs(X[None], None, None), "[0] has shape (1, 3, 5), the output (3, 5)"),
+        (Outputs(X, None, (1.0, None, None)), "[2][0] has shape (), the output (3, 5)"),
+        (Outputs(X, None, (X, {"b": X}, None)), "has the parts ['b'], the output ['square', 'none"),
+        (Outputs(X, None, (X, None)), "[2] has the parts [0, 1], the output [0, 1, 2]"),
+        (1.0, "cotangent is float, the output Outputs"),
+    ],
+)
+def test_a_cotangent_that_does_not_fit_is_refused(cotangent, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        gradcheck(tree_forward, tree_backward, (X, X + 1), cotangent=cotangent)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "words"),
+    [
+        ({"w": X, "B": X}, "p has the keys ['w', 'B'], the input ['w', 'b']"),
+        (X, "p is ndarray, the input a dict"),
+    ],
+)
+def test_a_dict_of_gradients_has_no_keys_of_its_own(gradient, words):
+    inputs = ({"w": X, "b": X + 1},)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        gradcheck(lambda p: (p["w"] + p["b"], p), lambda dy, p: gradient, inputs)

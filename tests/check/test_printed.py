@@ -7,6 +7,7 @@ import pytest
 
 from minibert import ops
 from minibert.check import printed
+from minibert.check.cases import formula_called
 from minibert.check.printed import (
     PRINTED,
     s1_attention,
@@ -169,6 +170,9 @@ def test_the_table_has_all_seven_and_names_what_exists():
         assert row.function is getattr(printed, name)
         assert name.startswith(row.id.lower() + "_")
         assert row.formula in table()
+        assert "=" in row.formula
+        assert row.source.endswith("seed article, as printed")
+        assert all(formula_called(id) for id in row.see.split(", ") if id)
     used = " ".join(row.instead for row in PRINTED)
     for name in ("attention", "soft_cross_entropy", "info_nce", "qkv"):
         assert f"ops.{name}_forward" in used

@@ -98,6 +98,15 @@ def test_losses_worked_out_by_hand():
 
 
 @pytest.mark.quick
+def test_a_row_of_zeros_is_at_right_angles_to_all():
+    zeros, b = np.zeros((1, 2)), np.array([[3.0, 4]])
+    assert spec.cosine_forward(zeros, b, [True]) == 1
+    da, db = spec.cosine_backward(zeros, b, [True])
+    assert_close(da, [[-0.6e8, -0.8e8]])
+    assert not db.any()
+
+
+@pytest.mark.quick
 def test_heads_worked_out_by_hand():
     x, keep = np.array([[[2.0, 3]]]), np.array([[[True, False]]])
     w, b = np.array([[1.0, 9], [5, 9]]), np.array([0.0, 1])

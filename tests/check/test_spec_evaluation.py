@@ -153,7 +153,7 @@ def test_published_sizes(name, sizes, gflops):
         ("spearman-ties", ordinal_spearman),
         ("f1-macro", weighted_f1),
         ("f1-macro", f1_of_labels),
-        ("padding-bias", softmax_with_small_bias),
+        ("mask-bias-padding", softmax_with_small_bias),
         ("pearson-far-from-zero", lambda x, y: (x @ y) / np.sqrt((x @ x) * (y @ y))),
     ],
 )

@@ -81,6 +81,16 @@ def test_a_single_token_attends_to_itself():
 
 
 @pytest.mark.quick
+def test_an_unknown_head_is_an_error():
+    config = widths()
+    inputs = random_params(config), config, *batch(config), "nsp", None, {}
+    with pytest.raises(ValueError, match="head: got 'nsp', wanted one of classification, "):
+        spec.bert_forward(*inputs)
+    with pytest.raises(ValueError, match="head: got 'nsp'"):
+        spec.bert_backward(None, None, None, None, *inputs)
+
+
+@pytest.mark.quick
 def test_heads_are_consecutive_columns():
     x = np.arange(2 * 3 * 4.0).reshape(6, 4)  # B = 2, L = 3, H = 2, K = 2
     y = spec.split_heads(x, np.zeros((2, 2, 3, 3)))

@@ -131,10 +131,43 @@ def test_functions_without_a_finite_neighbour():
             np.log, lambda dy, x: dy / x, (np.array([1e-13, 2.0]),), steps=(1e-1, 1e-2, 1e-3)
         )
         wrong = gradcheck_sweep_function(np.exp, lambda dy, x: dy * np.nan * x, (X,))
-    assert "not finite beside this input" in found.rows[0].verdict
+        at_one_step = gradcheck_function(np.log, lambda dy, x: dy / x, (np.array([1e-7, 2.0]),))
+    assert found.rows[0].verdict == "CANNOT TELL: the function is not finite beside this input"
+    assert at_one_step.rows[0].verdict == found.rows[0].verdict
+    assert not at_one_step
     assert "15 of 15 entries are not finite" in wrong.rows[0].verdict
     assert not found
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("function", "gradient", "x"),
+    [
+        (np.log, lambda dy, x: dy / x, 1e-3),
+        (np.log, lambda dy, x: dy / x, 1e-7),
+        (np.sqrt, lambda dy, x: dy / (2 * np.sqrt(x)), 2e-3),
+    ],
+)
+def test_large_steps_may_leave_the_function(function, gradient, x):
+    """Two infinite errors in a row have no slope; the course starts at the first finite one."""
+    x = np.array([x, 3.0])
+    with np.errstate(all="ignore"):
+        found = gradcheck_sweep_function(function, gradient, (x,))
+        wrong = gradcheck_sweep_function(function, lambda dy, x: 2 * gradient(dy, x), (x,))
+    assert found.rows[0].errors[:2] == (np.inf, np.inf)
+    assert found
+    assert "falls with h^2" in found.rows[0].verdict
+    assert "inf" in str(found)
+    assert "the error stays at 5.0e-01" in wrong.rows[0].verdict
+
+
+def test_a_line_that_ends():
+    with np.errstate(all="ignore"):
+        found = gradcheck_sweep_function(
+            lambda x: np.where(x > 0, x, np.nan), lambda dy, x: dy, (np.array([5e-3]),)
+        )
+    assert found
+    assert "at the first finite step: nothing to truncate" in found.rows[0].verdict
 
 
 def test_large_arrays_and_zero_gradients_and_keywords():
@@ -195,3 +228,7 @@ def test_wrong_calls_say_what_is_wrong():
         gradcheck(softmax_forward, softmax_backward, X)
     with pytest.raises(ValueError, match="arrays of floats"):
         gradcheck_function(np.exp, exp_gradient, (0.3,))
+    with pytest.raises(ValueError, match="zero names"):
+        gradcheck_sweep(softmax_forward, softmax_backward, (X,), zero=("nope",))
+    with pytest.raises(TypeError, match=r"forward returns \(out, cache\)"):
+        gradcheck_sweep(np.exp, exp_gradient, (X,))

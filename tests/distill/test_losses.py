@@ -49,11 +49,11 @@ def test_loops(pad):
     assert list(parts) == list(PARTS)
     assert list(parts.values()) == pytest.approx(expected, rel=1e-13)
     assert loss == pytest.approx(sum(expected), rel=1e-13)
-    e, e_proj = loops.tinybert_loss_backward(1.0, *inputs, spec)
+    e_hidden, e_scores, e_proj = loops.tinybert_loss_backward(1.0, *inputs, spec)
     assert d_proj.keys() == e_proj.keys()
     for got, wanted in zip(
         (*d.hidden, *d.scores, *(d_proj[name] for name in e_proj)),
-        (*e.hidden, *e.scores, *e_proj.values()),
+        (*e_hidden, *e_scores, *e_proj.values()),
         strict=True,
     ):
         assert_close(got, wanted, rtol=1e-13)

@@ -26,8 +26,10 @@ def _inputs(bias=None, cross=False, head_mask=False, want_scores=False, drop=Fal
 
 def _case(mode, sizes=PRIMES, **options):
     wrt = (0, 1, 2, "head_mask" if "head_mask" in options else None)
-    forms = loops.attention_forward, loops.attention_backward
-    return Case("attention", mode, _inputs(**options), wrt, *forms, sizes=sizes)
+    return Case(
+        "attention", mode, _inputs(**options), wrt,
+        loops.attention_forward, loops.attention_backward, sizes=sizes,
+    )
 
 
 FORMULAS = (

@@ -47,7 +47,8 @@ class Case:
     Parameters
     ----------
     op : str
-        The name of the op in `minibert.ops`, or of the formula where it is none.
+        The name of the op in `minibert.ops`, or of the formula where it is none; the reference's
+        name.
     mode : str
         Tells the cases of an op apart; may be empty.
     make : callable
@@ -72,13 +73,19 @@ class Case:
         The kernel levels that serve a `pair`; of an op the table of kernels tells.
     sizes : Sizes
         Of the inputs, where a call of `inputs` does not say.
+    called : str
+        The id of the formula, where the op is called otherwise.
+
+    Notes
+    -----
+    ``str(case)``, the name of the golden file, is the formula's id and the mode, with hyphens.
     """
 
     op: str
     mode: str
     make: Callable
     wrt: tuple
-    forward: Callable | None
+    forward: Callable
     backward: Callable | None = None
     exact: bool = True
     why_inexact: str = ""
@@ -87,9 +94,11 @@ class Case:
     gradcheck: dict = field(default_factory=dict)
     levels: tuple[str, ...] = ()
     sizes: Sizes = PRIMES
+    called: str = ""
 
     def __str__(self):
-        return f"{self.op}-{self.mode}" if self.mode else self.op
+        name = self.called or self.op
+        return (f"{name}-{self.mode}" if self.mode else name).replace("_", "-")
 
     def inputs(self, z=None, dtype=np.float64, seed=0):
         """Fresh inputs ``(args, kwargs)``: the same numbers in every dtype.
@@ -105,7 +114,7 @@ class Case:
             return self.pair()
         if hasattr(F, f"{self.op}_backward"):
             return getattr(F, f"{self.op}_forward"), getattr(F, f"{self.op}_backward")
-        return lone(lambda: getattr(F, self.op))()
+        return lone(getattr(F, self.op))()
 
     def input_names(self):
         """The names of the positional inputs."""
@@ -155,17 +164,19 @@ class Formula:
     cases: tuple[Case, ...]
 
 
+def plain_case(op, mode, make, loops, function, **fields):
+    """The case of a function of the library without gradient, `loops` its loop form."""
+    return Case(op, mode, make, (), loops, pair=lone(function), **fields)
+
+
 def lone(function):
-    """A `Case.pair` for a function without gradient; ``function()`` looks it up when it is used."""
+    """A `Case.pair` for a function without gradient."""
 
     def forward(*args, **kwargs):
-        return function()(*args, **kwargs), None
+        return function(*args, **kwargs), None
 
-    def pair():
-        forward.__signature__ = inspect.signature(function())
-        return forward, None
-
-    return pair
+    forward.__signature__ = inspect.signature(function)
+    return lambda: (forward, None)
 
 
 # ---------------------------------------------------------------------------- arrays within things

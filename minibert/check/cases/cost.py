@@ -1,7 +1,7 @@
 """What the published architectures cost: parameters, and operations of the encoder."""
 
 from minibert.check import spec
-from minibert.check.cases.case import Case, Formula, lone
+from minibert.check.cases.case import Formula, plain_case
 from minibert.config import PRESETS, preset
 from minibert.eval import encoder_flops
 from minibert.model import count_parameters
@@ -41,38 +41,34 @@ def _presets_and_lengths(rng, z, dtype):
     return (tuple(PRESETS), LENGTHS), {}
 
 
-def _spec_sizes(names):
+def _loops_sizes(names):
     return model_sizes(names, count=spec.count_parameters)
 
 
-def _spec_flops(names, lengths):
+def _loops_flops(names, lengths):
     return model_flops(names, lengths, count=spec.encoder_flops)
-
-
-def _case(op, make, loops, function):
-    return Case(op, "", make, (), loops, pair=lone(lambda: function))
 
 
 FORMULAS = (
     Formula(
-        "parameters",
-        "The number of parameters",
-        "Devlin et al. 2018, section 3, its matrices counted",
-        (
-            r"n = (V + P + T) D + 2 D + \sum_{\mathrm{layers}} (4 D^2 + 9 D + 2 D F + F)"
-            r" + (D^2 + D)",
+        id="parameters",
+        title="The number of parameters",
+        source="Devlin et al. 2018, section 3, its matrices counted",
+        tex=(
+            r"n = (V + \mathrm{positions} + \mathrm{segments})\, D + 2 D"
+            r" + \sum_{\mathrm{layers}} (4 D^2 + 9 D + 2 D F + F) + (D^2 + D)",
         ),
-        (count_parameters,),
-        (spec.linear_size, spec.count_parameters),
-        (_case("parameters", _presets, _spec_sizes, model_sizes),),
+        code=(count_parameters,),
+        loops=(spec.linear_size, spec.count_parameters),
+        cases=(plain_case("parameters", "", _presets, _loops_sizes, model_sizes),),
     ),
     Formula(
-        "flops",
-        "Operations of the encoder's matrix products",
-        "Jiao et al. 2020, table 1, counted anew: a multiply-add is two",
-        (r"\mathrm{FLOPs} = \sum_{\mathrm{layers}} 2 L (4 D H K + 2 D F) + 4 L^2 H K",),
-        (encoder_flops,),
-        (spec.product_flops, spec.encoder_flops),
-        (_case("flops", _presets_and_lengths, _spec_flops, model_flops),),
+        id="flops",
+        title="Operations of the encoder's matrix products",
+        source="Jiao et al. 2020, table 1, counted anew: a multiply-add is two",
+        tex=(r"\mathrm{FLOPs} = \sum_{\mathrm{layers}} 2 L (4 D H K + 2 D F) + 4 L^2 H K",),
+        code=(encoder_flops,),
+        loops=(spec.product_flops, spec.encoder_flops),
+        cases=(plain_case("flops", "", _presets_and_lengths, _loops_flops, model_flops),),
     ),
 )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minibert.check import spec
-from minibert.check.cases.case import Case, Formula, lone
+from minibert.check.cases.case import Case, Formula, plain_case
 from minibert.distill import (
     TinyBertSpec,
     bottom_map,
@@ -53,12 +53,12 @@ def encoded(side):
     return Encoded(hidden, scores, None)
 
 
-def _named(d):
-    """The gradients of an `Encoded` under the names of `_side`."""
+def _named(dhidden, dscores):
+    """Gradients of states and scores under the names of `_side`."""
     return {
         f"{kind}.{i}": g
-        for kind in ("hidden", "scores")
-        for i, g in enumerate(getattr(d, kind))
+        for kind, gradients in (("hidden", dhidden), ("scores", dscores))
+        for i, g in enumerate(gradients)
         if g is not None
     }
 
@@ -77,9 +77,8 @@ def _pair():
 
     def backward(dloss, gradients):
         d_student, d_proj = gradients
-        return tuple(
-            {name: dloss * g for name, g in grads.items()} for grads in (_named(d_student), d_proj)
-        )
+        d_side = _named(d_student.hidden, d_student.scores)
+        return tuple({name: dloss * g for name, g in grads.items()} for grads in (d_side, d_proj))
 
     return forward, backward
 
@@ -87,15 +86,15 @@ def _pair():
 # -------------------------------------------------------------------------------------- loop forms
 
 
-def _spec_loss(student, teacher, keep, proj, options):
+def _loops_loss(student, teacher, keep, proj, options):
     return spec.tinybert_loss_forward(encoded(student), encoded(teacher), keep, proj, options)
 
 
-def _spec_loss_backward(dloss, student, teacher, keep, proj, options):
-    d_student, d_proj = spec.tinybert_loss_backward(
+def _loops_loss_backward(dloss, student, teacher, keep, proj, options):
+    dhidden, dscores, d_proj = spec.tinybert_loss_backward(
         dloss, encoded(student), encoded(teacher), keep, proj, options
     )
-    return _named(d_student), d_proj
+    return _named(dhidden, dscores), d_proj
 
 
 # ------------------------------------------------------------------------------------------- table
@@ -103,24 +102,25 @@ def _spec_loss_backward(dloss, student, teacher, keep, proj, options):
 
 def _loss_case(mode, options, **inputs):
     return Case(
-        "tinybert-loss", mode, _losses(options, **inputs), (0, 3), _spec_loss, _spec_loss_backward,
-        pair=_pair, levels=("numba",),
+        "tinybert-loss", mode, _losses(options, **inputs), (0, 3),
+        _loops_loss, _loops_loss_backward, pair=_pair, levels=("numba",),
     )
 
 
-def _map_case(op, mode, n_student, n_teacher, loops, function):
+def _map_case(kind, n_student, loops, function, n_teacher=12):
     def make(rng, z, dtype):
         return (n_student, n_teacher), {}
 
-    return Case(op, mode, make, (), loops, pair=lone(lambda: function))
+    mode = f"{kind}-{n_teacher}-to-{n_student}"
+    return plain_case(f"{kind}-map", mode, make, loops, function, called="layer-map")
 
 
 FORMULAS = (
     Formula(
-        "tinybert-loss",
-        "TinyBERT's losses inside the Transformer",
-        "Jiao et al. 2020, equations 7 to 9; mode repo: the code its authors released",
-        (
+        id="tinybert-loss",
+        title="TinyBERT's losses inside the Transformer",
+        source="Jiao et al. 2020, equations 7 to 9; mode repo: the code its authors released",
+        tex=(
             r"\mathcal{L}_{\mathrm{attn}} = \sum_{m=1}^{M} \mathrm{mean}"
             r"\left( A_s^m - A_t^{g(m)} \right)^2",
             r"\mathcal{L}_{\mathrm{hidn}} = \sum_{m=1}^{M} \mathrm{mean}"
@@ -130,8 +130,8 @@ FORMULAS = (
             r"\mathrm{repo:} \quad A \leftarrow A - 10^4\,[\mathrm{key\ padded}], \quad "
             r"A \leftarrow A\,[A > -100], \quad W_h = W_e = W, \quad P = H W^\top + b",
         ),
-        (tinybert_loss,),
-        (
+        code=(tinybert_loss,),
+        loops=(
             spec.tinybert_loss_forward,
             spec.tinybert_loss_backward,
             spec.attention_loss_forward,
@@ -141,28 +141,28 @@ FORMULAS = (
             spec.hidden_loss_forward,
             spec.hidden_loss_backward,
         ),
-        (
+        cases=(
             _loss_case("paper-all", TinyBertSpec((2, 4))),
             _loss_case("paper-exact", TinyBertSpec((2, 4), pad="exact")),
             _loss_case("repo", TinyBertSpec((2, 4), mode="repo"), low_scores=True),
         ),
     ),
     Formula(
-        "layer-map",
-        "Which teacher layer a student layer learns from",
-        "Jiao et al. 2020, section 4.4",
-        (
+        id="layer-map",
+        title="Which teacher layer a student layer learns from",
+        source="Jiao et al. 2020, section 4",
+        tex=(
             r"g(0) = 0, \quad \mathrm{uniform:}\ g(m) = \left\lfloor m N / M \right\rfloor",
             r"\mathrm{top:}\ g(m) = m + N - M, \quad \mathrm{bottom:}\ g(m) = m",
         ),
-        (uniform_map, top_map, bottom_map),
-        (spec.uniform_map, spec.top_map, spec.bottom_map),
-        (
-            _map_case("uniform-map", "12-to-4", 4, 12, spec.uniform_map, uniform_map),
-            _map_case("uniform-map", "12-to-6", 6, 12, spec.uniform_map, uniform_map),
-            _map_case("uniform-map", "12-to-5", 5, 12, spec.uniform_map, uniform_map),
-            _map_case("top-map", "12-to-4", 4, 12, spec.top_map, top_map),
-            _map_case("bottom-map", "12-to-4", 4, 12, spec.bottom_map, bottom_map),
+        code=(uniform_map, top_map, bottom_map),
+        loops=(spec.uniform_map, spec.top_map, spec.bottom_map),
+        cases=(
+            _map_case("uniform", 4, spec.uniform_map, uniform_map),
+            _map_case("uniform", 6, spec.uniform_map, uniform_map),
+            _map_case("uniform", 5, spec.uniform_map, uniform_map),
+            _map_case("top", 4, spec.top_map, top_map),
+            _map_case("bottom", 4, spec.bottom_map, bottom_map),
         ),
     ),
 )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minibert.check import spec
-from minibert.check.cases.case import Case, Formula, lone
+from minibert.check.cases.case import Formula, plain_case
 from minibert.eval import (
     accuracy,
     answer_f1,
@@ -88,7 +88,7 @@ def _answers(rng, z, dtype):
 # -------------------------------------------------------------------------------------- loop forms
 
 
-def _spec_scores(answers, references):
+def _loops_scores(answers, references):
     return answer_scores(answers, references, exact=spec.exact_match, partial=spec.answer_f1)
 
 
@@ -98,93 +98,89 @@ _TWO = _classes(0, 1)
 _GAPS = _classes(0, 1, 2, 5, right=(0, 1, 3, 5, 6))  # 2 is no label, 3 and 6 are no wrong guess
 
 
-def _case(op, mode, make, loops, function):
-    return Case(op, mode, make, (), loops, pair=lone(lambda: function))
-
-
 FORMULAS = (
     Formula(
-        "accuracy",
-        "Accuracy",
-        "its definition; GLUE: Wang et al. 2018, section 3",
-        (r"\mathrm{accuracy} = \frac{1}{n} \sum_c n_{cc}",),
-        (accuracy,),
-        (spec.accuracy,),
-        (_case("accuracy", "", _GAPS, spec.accuracy, accuracy),),
+        id="accuracy",
+        title="Accuracy",
+        source="its definition; GLUE: Wang et al. 2018, section 3",
+        tex=(r"\mathrm{accuracy} = \frac{1}{n} \sum_c n_{cc}",),
+        code=(accuracy,),
+        loops=(spec.accuracy,),
+        cases=(plain_case("accuracy", "", _GAPS, spec.accuracy, accuracy),),
     ),
     Formula(
-        "f1",
-        "F1: of one class, and the mean over classes",
-        "van Rijsbergen 1979, chapter 7",
-        (
+        id="f1",
+        title="F1: of one class, and the mean over classes",
+        source="van Rijsbergen 1979, chapter 7",
+        tex=(
             r"F_1 = \frac{2 P R}{P + R} = \frac{2\, TP}{2\, TP + FP + FN}",
             r"\mathrm{macro} = \frac{1}{C} \sum_c F_1(c)",
         ),
-        (f1,),
-        (spec.f1_of_class, spec.f1),
-        (
-            _case("f1", "binary", _averaged(_TWO, "binary"), spec.f1, f1),
-            _case("f1", "no-hit", _averaged(_always(0, 0, 1), "binary"), spec.f1, f1),
-            _case("f1", "macro", _averaged(_GAPS, "macro"), spec.f1, f1),
+        code=(f1,),
+        loops=(spec.f1_of_class, spec.f1),
+        cases=(
+            plain_case("f1", "binary", _averaged(_TWO, "binary"), spec.f1, f1),
+            plain_case("f1", "no-hit", _averaged(_always(0, 0, 1), "binary"), spec.f1, f1),
+            plain_case("f1", "macro", _averaged(_GAPS, "macro"), spec.f1, f1),
         ),
     ),
     Formula(
-        "matthews",
-        "Matthews' correlation coefficient",
-        "Matthews 1975 (two classes); Gorodkin 2004 (more)",
-        (
+        id="matthews",
+        title="Matthews' correlation coefficient",
+        source="Matthews 1975 (two classes); Gorodkin 2004 (more)",
+        tex=(
             r"R = \frac{\sum_{klm} n_{kk} n_{lm} - n_{kl} n_{mk}}"
             r"{\sqrt{\sum_k t_k (n - t_k)} \sqrt{\sum_k p_k (n - p_k)}}",
         ),
-        (matthews,),
-        (spec.matthews,),
-        (
-            _case("matthews", "binary", _TWO, spec.matthews, matthews),
-            _case("matthews", "classes", _GAPS, spec.matthews, matthews),
-            _case("matthews", "one-answer", _always(1, 0, 1), spec.matthews, matthews),
+        code=(matthews,),
+        loops=(spec.matthews,),
+        cases=(
+            plain_case("matthews", "binary", _TWO, spec.matthews, matthews),
+            plain_case("matthews", "classes", _GAPS, spec.matthews, matthews),
+            plain_case("matthews", "one-answer", _always(1, 0, 1), spec.matthews, matthews),
         ),
     ),
     Formula(
-        "pearson",
-        "Pearson's correlation",
-        "Pearson 1895",
-        (
+        id="pearson",
+        title="Pearson's correlation",
+        source="Pearson 1895",
+        tex=(
             r"r = \frac{\sum_i (x_i - \bar{x}) (y_i - \bar{y})}"
             r"{\sqrt{\sum_i (x_i - \bar{x})^2 \sum_i (y_i - \bar{y})^2}}",
         ),
-        (pearson,),
-        (spec.pearson,),
-        (
-            _case("pearson", "", _numbers(), spec.pearson, pearson),
-            _case("pearson", "far-from-zero", _numbers(mean=1000.0), spec.pearson, pearson),
+        code=(pearson,),
+        loops=(spec.pearson,),
+        cases=(
+            plain_case("pearson", "", _numbers(), spec.pearson, pearson),
+            plain_case("pearson", "far-from-zero", _numbers(mean=1000.0), spec.pearson, pearson),
         ),
     ),
     Formula(
-        "spearman",
-        "Spearman's correlation of ranks",
-        "Spearman 1904; equals share the mean of their ranks",
-        (
+        id="spearman",
+        title="Spearman's correlation of ranks",
+        source="Spearman 1904; equals share the mean of their ranks",
+        tex=(
             r"\mathrm{rank}(x_i) = \#\{j : x_j < x_i\} + \frac{1 + \#\{j : x_j = x_i\}}{2}",
             r"\rho = r(\mathrm{rank}(x), \mathrm{rank}(y))",
         ),
-        (spearman, average_ranks),
-        (spec.ranks, spec.spearman),
-        (
-            _case("spearman", "", _numbers(), spec.spearman, spearman),
-            _case("spearman", "tied-labels", _numbers(ties="y"), spec.spearman, spearman),
-            _case("spearman", "ties", _numbers(ties="xy"), spec.spearman, spearman),
+        code=(spearman, average_ranks),
+        loops=(spec.ranks, spec.spearman),
+        cases=(
+            plain_case("spearman", "", _numbers(), spec.spearman, spearman),
+            plain_case("spearman", "tied-labels", _numbers(ties="y"), spec.spearman, spearman),
+            plain_case("spearman", "ties", _numbers(ties="xy"), spec.spearman, spearman),
         ),
     ),
     Formula(
-        "answers",
-        "Exact match and F1 of answers in words",
-        "Rajpurkar et al. 2016, section 6.1; 2018 for questions without an answer",
-        (
+        id="answers",
+        title="Exact match and F1 of answers in words",
+        source="Rajpurkar et al. 2016, section 6.1; 2018 for questions without an answer",
+        tex=(
             r"\mathrm{EM} = \max_r\ [\mathrm{words}(a) = \mathrm{words}(r)]",
             r"F_1 = \max_r \frac{2\, |a \cap r|}{|a| + |r|}",
         ),
-        (exact_match, answer_f1, answer_words),
-        (spec.answer_words, spec.common_words, spec.exact_match, spec.answer_f1),
-        (_case("answers", "", _answers, _spec_scores, answer_scores),),
+        code=(exact_match, answer_f1, answer_words),
+        loops=(spec.answer_words, spec.common_words, spec.exact_match, spec.answer_f1),
+        cases=(plain_case("answers", "", _answers, _loops_scores, answer_scores),),
     ),
 )

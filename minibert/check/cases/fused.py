@@ -23,44 +23,45 @@ def _sublayer_inputs(drop=False):
     return make
 
 
-def _qkv(x, *weights):
+def _loops_qkv(x, *weights):
     pairs = zip(weights[::2], weights[1::2], strict=True)
     return tuple(loops.linear_forward(x, w, b) for w, b in pairs)
 
 
-def _qkv_backward(dout, x, *weights):
+def _loops_qkv_backward(dout, x, *weights):
     pairs = zip(dout, weights[::2], strict=True)
     grads = [loops.linear_backward(d, x, w, None) for d, w in pairs]
     return sum(g[0] for g in grads), *(a for g in grads for a in g[1:])
 
 
-def _linear_gelu(x, w, b):
+def _loops_linear_gelu(x, w, b):
     return spec.gelu_forward(loops.linear_forward(x, w, b))
 
 
-def _linear_gelu_backward(dy, x, w, b):
+def _loops_linear_gelu_backward(dy, x, w, b):
     dh = spec.gelu_backward(dy, loops.linear_forward(x, w, b))
     return loops.linear_backward(dh, x, w, b)
 
 
-def _sum(x, w, b, residual, drop):
+def _loops_sum(x, w, b, residual, drop):
     h = loops.linear_forward(x, w, b)
     return residual + (h if drop is None else loops.dropout_forward(h, drop))
 
 
-def _sublayer(x, w, b, residual, gamma, beta, eps=1e-12, drop=None):
-    return loops.layernorm_forward(_sum(x, w, b, residual, drop), gamma, beta, eps)
+def _loops_sublayer(x, w, b, residual, gamma, beta, eps=1e-12, drop=None):
+    return loops.layernorm_forward(_loops_sum(x, w, b, residual, drop), gamma, beta, eps)
 
 
-def _sublayer_backward(dy, x, w, b, residual, gamma, beta, eps=1e-12, drop=None):
-    total = _sum(x, w, b, residual, drop)
+def _loops_sublayer_backward(dy, x, w, b, residual, gamma, beta, eps=1e-12, drop=None):
+    total = _loops_sum(x, w, b, residual, drop)
     dsum, dgamma, dbeta = loops.layernorm_backward(dy, total, gamma, beta, eps)
     dh = dsum if drop is None else loops.dropout_forward(dsum, drop)
     return *loops.linear_backward(dh, x, w, b), dsum, dgamma, dbeta
 
 
-_QKV = tuple(range(7)), _qkv, _qkv_backward
-_SUBLAYER = tuple(range(6)), _sublayer, _sublayer_backward
+_QKV = tuple(range(7)), _loops_qkv, _loops_qkv_backward
+_LINEAR_GELU = (0, 1, 2), _loops_linear_gelu, _loops_linear_gelu_backward
+_SUBLAYER = tuple(range(6)), _loops_sublayer, _loops_sublayer_backward
 
 FORMULAS = (
     Formula(
@@ -94,7 +95,7 @@ FORMULAS = (
             spec.gelu_backward,
             spec.linear_backward,
         ),
-        cases=(Case("linear_gelu", "", linear, (0, 1, 2), _linear_gelu, _linear_gelu_backward),),
+        cases=(Case("linear_gelu", "", linear, *_LINEAR_GELU),),
     ),
     Formula(
         id="linear-add-layernorm",

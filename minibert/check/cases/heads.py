@@ -7,7 +7,7 @@ A head's output is a cotangent's way into the whole model: its cases run `bert_f
 import numpy as np
 
 from minibert.check import spec
-from minibert.check.cases.case import Case, Formula, lone
+from minibert.check.cases.case import Case, Formula, plain_case
 from minibert.check.cases.model import (
     DIRECTIONS,
     LEVELS,
@@ -91,10 +91,6 @@ def _backward(d, cache):
     return bert_backward(d, *cache)
 
 
-def _loss_forward(logits, labels, config, head):
-    return loss_forward(logits, labels, config, head)
-
-
 def _loss_backward(dloss, dlogits):
     return dloss * dlogits
 
@@ -111,7 +107,7 @@ def _places(ids, at):
     return np.ones(ids.shape, bool) if at is None else at
 
 
-def _loops(params, config, ids, segments, keep, *, head, at=None, drop=None):
+def _loops_model(params, config, ids, segments, keep, *, head, at=None, drop=None):
     masks = _masks(config, ids, head, drop)
     hidden, scores, pooled, logits = spec.bert_forward(
         params, config, ids, segments, keep, head, _places(ids, at), masks
@@ -121,7 +117,7 @@ def _loops(params, config, ids, segments, keep, *, head, at=None, drop=None):
     return Output(Encoded((hidden[-1],), tuple(scores), pooled), logits)
 
 
-def _loops_backward(d, params, config, ids, segments, keep, *, head, at=None, drop=None):
+def _loops_model_backward(d, params, config, ids, segments, keep, *, head, at=None, drop=None):
     (last,), dscores, dpooled = d.encoded
     dhidden = [np.zeros_like(last)] * config.n_layers + [last]
     dlogits = d.logits.reshape(-1, config.vocab) if head == "mlm" else d.logits
@@ -131,7 +127,7 @@ def _loops_backward(d, params, config, ids, segments, keep, *, head, at=None, dr
     )
 
 
-def _loss_loops(logits, labels, config, head):
+def _loops_loss(logits, labels, config, head):
     if head == "span":
         return spec.span_loss_forward(logits, labels)
     if head in ("mlm", "tokens"):
@@ -141,7 +137,7 @@ def _loss_loops(logits, labels, config, head):
     return spec.softmax_cross_entropy_forward(logits, labels, -100, 0.0)
 
 
-def _loss_loops_backward(dloss, logits, labels, config, head):
+def _loops_loss_backward(dloss, logits, labels, config, head):
     if head == "span":
         return dloss * spec.span_loss_backward(logits, labels)
     if head in ("mlm", "tokens"):
@@ -151,7 +147,7 @@ def _loss_loops_backward(dloss, logits, labels, config, head):
     return dloss * spec.softmax_cross_entropy_backward(logits, labels, -100, 0.0)
 
 
-def _span_loops(start_logits, end_logits, context, *, max_answer, threshold):
+def _loops_span(start_logits, end_logits, context, *, max_answer, threshold):
     return Span(*spec.best_span(start_logits, end_logits, context, max_answer, threshold))
 
 
@@ -160,22 +156,21 @@ def _span_loops(start_logits, end_logits, context, *, max_answer, threshold):
 
 def _case(op, mode, head, **options):
     return Case(
-        op, mode, _model(head, **options), (0,), _loops, _loops_backward,
+        op, mode, _model(head, **options), (0,), _loops_model, _loops_model_backward,
         pair=lambda: (_forward, _backward), levels=LEVELS, gradcheck=DIRECTIONS,
     )
 
 
-def _loss_case(mode, head, **changes):
+def _loss_case(mode, head, levels=LEVELS, **changes):
     return Case(
-        "head-loss", mode, _loss(head, **changes), (0,), _loss_loops, _loss_loops_backward,
-        pair=lambda: (_loss_forward, _loss_backward), levels=LEVELS,
+        "head-loss", mode, _loss(head, **changes), (0,), _loops_loss, _loops_loss_backward,
+        pair=lambda: (loss_forward, _loss_backward), levels=levels,
     )
 
 
 def _span_case(mode, max_answer, threshold):
-    return Case(
-        "best-span", mode, _windows(max_answer, threshold), (), _span_loops,
-        pair=lone(lambda: best_span),
+    return plain_case(
+        "best-span", mode, _windows(max_answer, threshold), _loops_span, best_span
     )
 
 
@@ -185,16 +180,16 @@ def _code(head):
 
 FORMULAS = (
     Formula(
-        "classification",
-        "Classification and regression, in both pooler conventions",
-        "Devlin et al. 2018, section 4.1; Jiao et al. 2020, released code",
-        (
+        id="classification",
+        title="Classification and regression, in both pooler conventions",
+        source="Devlin et al. 2018, section 4.1; Jiao et al. 2020, released code",
+        tex=(
             r"z = \mathrm{dropout}(\mathrm{pooled})\, W^T + b \quad (\mathrm{hf})",
             r"z = \mathrm{relu}(\mathrm{pooled})\, W^T + b \quad (\mathrm{tinybert})",
         ),
-        _code("classification"),
-        (spec.classification_forward, spec.classification_backward),
-        (
+        code=_code("classification"),
+        loops=(spec.classification_forward, spec.classification_backward),
+        cases=(
             _case("classification", "hf", "classification"),
             _case("classification", "tinybert", "classification", pooler="tinybert"),
             _case("classification", "regression", "classification", classes=1),
@@ -202,57 +197,57 @@ FORMULAS = (
         ),
     ),
     Formula(
-        "next-sentence",
-        "Next sentence prediction",
-        "Devlin et al. 2018, section 3.1",
-        (r"z = \mathrm{pooled}\, W^T + b",),
-        _code("next_sentence"),
-        (spec.bert_forward, spec.bert_backward),
-        (_case("next-sentence", "", "next_sentence"),),
+        id="next-sentence",
+        title="Next sentence prediction",
+        source="Devlin et al. 2018, section 3.1",
+        tex=(r"z = \mathrm{pooled}\, W^T + b",),
+        code=_code("next_sentence"),
+        loops=(spec.bert_forward, spec.bert_backward),
+        cases=(_case("next-sentence", "", "next_sentence"),),
     ),
     Formula(
-        "mlm",
-        "Masked language model, its decoder the word table",
-        "Devlin et al. 2018, section 3.1 and released code",
-        (
+        id="mlm",
+        title="Masked language model, its decoder the word table",
+        source="Devlin et al. 2018, section 3.1 and released code",
+        tex=(
             r"u = \mathrm{LN}(\mathrm{gelu}(x_N W^T + b))",
             r"z = u\, E_{word}^T + b_{decoder}",
         ),
-        _code("mlm"),
-        (spec.mlm_forward, spec.mlm_backward),
-        (_case("mlm", "", "mlm"), _case("mlm", "at", "mlm", some=True)),
+        code=_code("mlm"),
+        loops=(spec.mlm_forward, spec.mlm_backward),
+        cases=(_case("mlm", "", "mlm"), _case("mlm", "at", "mlm", some=True)),
     ),
     Formula(
-        "tokens",
-        "A label for every token",
-        "Devlin et al. 2018, section 5.3",
-        (r"z = \mathrm{dropout}(x_N)\, W^T + b",),
-        _code("tokens"),
-        (spec.tokens_forward, spec.tokens_backward),
-        (_case("tokens", "", "tokens"), _case("tokens", "dropout", "tokens", dropout=True)),
+        id="tokens",
+        title="A label for every token",
+        source="Devlin et al. 2018, section 5.3",
+        tex=(r"z = \mathrm{dropout}(x_N)\, W^T + b",),
+        code=_code("tokens"),
+        loops=(spec.tokens_forward, spec.tokens_backward),
+        cases=(_case("tokens", "", "tokens"), _case("tokens", "dropout", "tokens", dropout=True)),
     ),
     Formula(
-        "span",
-        "Start and end of an answer",
-        "Devlin et al. 2018, section 4.2",
-        (r"(z_{start}, z_{end}) = x_N W^T + b",),
-        _code("span"),
-        (spec.bert_forward, spec.bert_backward),
-        (_case("span", "", "span"),),
+        id="span",
+        title="Start and end of an answer",
+        source="Devlin et al. 2018, section 4.2",
+        tex=(r"(z_{start}, z_{end}) = x_N W^T + b",),
+        code=_code("span"),
+        loops=(spec.bert_forward, spec.bert_backward),
+        cases=(_case("span", "", "span"),),
     ),
     Formula(
-        "head-loss",
-        "The supervised loss of every head",
-        "Devlin et al. 2018, sections 3.1, 4.1 and 4.2",
-        (
+        id="head-loss",
+        title="The supervised loss of every head",
+        source="Devlin et al. 2018, sections 3.1, 4.1 and 4.2",
+        tex=(
             r"\mathrm{loss} = \frac{1}{n} \sum_{i:\, y_i \neq -100} "
             r"-\log \mathrm{softmax}(z_i)_{y_i}",
             r"\mathrm{loss} = \frac{1}{B} \sum_b (z_b - y_b)^2 \quad (C = 1)",
             r"\mathrm{loss} = \frac{1}{2} \left(\mathrm{loss}_{start} + \mathrm{loss}_{end}\right)"
             r" \quad (\mathrm{span})",
         ),
-        (loss_forward,),
-        (
+        code=(loss_forward,),
+        loops=(
             spec.softmax_cross_entropy_forward,
             spec.mse_forward,
             spec.tokens_loss_forward,
@@ -260,9 +255,9 @@ FORMULAS = (
             spec.span_loss_forward,
             spec.span_loss_backward,
         ),
-        (
+        cases=(
             _loss_case("classification", "classification"),
-            _loss_case("regression", "classification", classes=1),
+            _loss_case("regression", "classification", levels=(), classes=1),
             _loss_case("next-sentence", "next_sentence"),
             _loss_case("mlm", "mlm"),
             _loss_case("tokens", "tokens"),
@@ -270,16 +265,16 @@ FORMULAS = (
         ),
     ),
     Formula(
-        "best-span",
-        "From start and end logits to an answer",
-        "Devlin et al. 2018, sections 4.2 and 4.3; windows as in the released code",
-        (
+        id="best-span",
+        title="From start and end logits to an answer",
+        source="Devlin et al. 2018, sections 4.2 and 4.3; windows as in the released code",
+        tex=(
             r"\mathrm{score}(i, j) = z_{start,i} + z_{end,j}, \quad i \leq j < i + A",
             r"\mathrm{null} = \min_{windows} (z_{start,0} + z_{end,0})",
             r"\mathrm{no\ answer} \Leftrightarrow \mathrm{null} - \max \mathrm{score} > \tau",
         ),
-        (best_span,),
-        (spec.best_span,),
-        (_span_case("", 4, 0.0), _span_case("no-answer", 3, -100.0)),
+        code=(best_span,),
+        loops=(spec.best_span,),
+        cases=(_span_case("", 4, 0.0), _span_case("no-answer", 3, -100.0)),
     ),
 )

@@ -54,21 +54,21 @@ def _linear():
     return forward, None
 
 
-def _loop_symmetric(w):
+def _loops_symmetric(w):
     return QTensor(*spec.quantize_symmetric(np.float32(w)))
 
 
-def _loop_affine(x):
+def _loops_affine(x):
     q, scale, zero = spec.quantize_affine(rows(np.float32(x)))
     a_row = (*x.shape[:-1], 1)
     return QRows(q.reshape(x.shape), scale.reshape(a_row), zero.reshape(a_row))
 
 
-def _loop_matmul(qx, qw):
+def _loops_matmul(qx, qw):
     return spec.int8_matmul(rows(qx), qw).reshape(*qx.shape[:-1], len(qw))
 
 
-def _loop_linear(x, w, b):
+def _loops_linear(x, w, b):
     y = spec.int8_linear_forward(rows(np.float32(x)), np.float32(w), np.float32(b))
     return y.reshape(*x.shape[:-1], len(w))
 
@@ -86,7 +86,7 @@ FORMULAS = (
         ),
         code=(ops.quantize_symmetric, ops.QTensor),
         loops=(spec.quantize_symmetric,),
-        cases=(Case("quantize_symmetric", "", _weights, (), _loop_symmetric),),
+        cases=(Case("quantize_symmetric", "", _weights, (), _loops_symmetric),),
     ),
     Formula(
         id="quantize-affine",
@@ -102,8 +102,8 @@ FORMULAS = (
         code=(ops.quantize_affine, ops.QRows),
         loops=(spec.quantize_affine,),
         cases=(
-            Case("quantize_affine", "", _tokens, (), _loop_affine),
-            Case("quantize_affine", "one-sided", _one_sided, (), _loop_affine),
+            Case("quantize_affine", "", _tokens, (), _loops_affine),
+            Case("quantize_affine", "one-sided", _one_sided, (), _loops_affine),
         ),
     ),
     Formula(
@@ -114,8 +114,8 @@ FORMULAS = (
         code=(ops.int8_matmul,),
         loops=(spec.int8_matmul,),
         cases=(
-            Case("int8_matmul", "", _codes, (), _loop_matmul),
-            Case("int8_matmul", "extremes", _extremes, (), _loop_matmul),
+            Case("int8_matmul", "", _codes, (), _loops_matmul),
+            Case("int8_matmul", "extremes", _extremes, (), _loops_matmul),
         ),
     ),
     Formula(
@@ -134,7 +134,7 @@ FORMULAS = (
                 "",
                 _layer,
                 (),
-                _loop_linear,
+                _loops_linear,
                 pair=_linear,
                 tolerance=LINEAR_TOLERANCE,
             ),

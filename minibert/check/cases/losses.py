@@ -37,12 +37,19 @@ def _two_hidden(keep=False):
     return make
 
 
-def _cross_entropy(logits, labels, *, ignore_index=-100, smoothing=0.0):
+def _rows_of_zeros(rng, z, dtype):
+    """In each of the two one row without direction."""
+    a, b = (hidden(rng, z.B, z.L, z.D) for _ in "ab")
+    a[0, 1] = b[1, 2] = 0.0
+    return (a, b), {}
+
+
+def _loops_cross_entropy(logits, labels, *, ignore_index=-100, smoothing=0.0):
     flat = labels.reshape(-1)
     return spec.softmax_cross_entropy_forward(rows(logits), flat, ignore_index, smoothing)
 
 
-def _cross_entropy_backward(dloss, logits, labels, *, ignore_index=-100, smoothing=0.0):
+def _loops_cross_entropy_backward(dloss, logits, labels, *, ignore_index=-100, smoothing=0.0):
     flat = labels.reshape(-1)
     dz = spec.softmax_cross_entropy_backward(rows(logits), flat, ignore_index, smoothing)
     return (dloss * dz.reshape(logits.shape),)
@@ -52,24 +59,24 @@ def _count(student, mean):
     return student.size if mean == "all" else len(student)
 
 
-def _soft(student, teacher, *, tau=1.0, mean="batch"):
+def _loops_soft(student, teacher, *, tau=1.0, mean="batch"):
     return spec.soft_cross_entropy_forward(student, teacher, tau, _count(student, mean))
 
 
-def _soft_backward(dloss, student, teacher, *, tau=1.0, mean="batch"):
+def _loops_soft_backward(dloss, student, teacher, *, tau=1.0, mean="batch"):
     n = _count(student, mean)
     return (dloss * spec.soft_cross_entropy_backward(student, teacher, tau, n),)
 
 
-def _kl(student, teacher, *, tau=1.0):
+def _loops_kl(student, teacher, *, tau=1.0):
     return spec.kl_forward(student, teacher, tau)
 
 
-def _kl_backward(dloss, student, teacher, *, tau=1.0):
+def _loops_kl_backward(dloss, student, teacher, *, tau=1.0):
     return (dloss * spec.kl_backward(student, teacher, tau),)
 
 
-def _of_rows(function):
+def _loops_of_rows(function):
     def forward(a, b, keep=None):
         kept = np.ones(rows(a).shape[0], bool) if keep is None else keep.reshape(-1)
         return function(rows(a), rows(b), kept)
@@ -77,7 +84,7 @@ def _of_rows(function):
     return forward
 
 
-def _of_rows_backward(function):
+def _loops_of_rows_backward(function):
     def backward(dloss, a, b, keep=None):
         kept = np.ones(rows(a).shape[0], bool) if keep is None else keep.reshape(-1)
         return tuple(dloss * g.reshape(a.shape) for g in function(rows(a), rows(b), kept))
@@ -86,18 +93,25 @@ def _of_rows_backward(function):
 
 
 def _labelled_case(mode, **options):
-    forms = _cross_entropy, _cross_entropy_backward
-    return Case("softmax_cross_entropy", mode, _labels(**options), (0,), *forms)
+    return Case(
+        "softmax_cross_entropy", mode, _labels(**options), (0,),
+        _loops_cross_entropy, _loops_cross_entropy_backward, called="cross-entropy",
+    )
 
 
 def _soft_case(mode, **options):
-    forms = _soft, _soft_backward
-    return Case("soft_cross_entropy", mode, _two_logits(**options), (0,), *forms)
+    return Case(
+        "soft_cross_entropy", mode, _two_logits(**options), (0,),
+        _loops_soft, _loops_soft_backward,
+    )
 
 
-_KL = (0,), _kl, _kl_backward
-_MSE = (0, 1), _of_rows(spec.mse_forward), _of_rows_backward(spec.mse_backward)
-_COSINE = (0, 1), _of_rows(spec.cosine_forward), _of_rows_backward(spec.cosine_backward)
+_KL = (0,), _loops_kl, _loops_kl_backward
+_MSE = (0, 1), _loops_of_rows(spec.mse_forward), _loops_of_rows_backward(spec.mse_backward)
+_COSINE = (
+    (0, 1), _loops_of_rows(spec.cosine_forward), _loops_of_rows_backward(spec.cosine_backward)
+)
+_ZEROS = {"exact": False, "why_inexact": "of a row of zeros it holds within 1e-8 alone"}
 
 FORMULAS = (
     Formula(
@@ -176,17 +190,18 @@ FORMULAS = (
     Formula(
         id="cosine",
         title="Cosine distance",
-        source="DistilBERT: Sanh et al. 2019, section 3; norms are at least 1e-8, as in PyTorch",
+        source="DistilBERT: Sanh et al. 2019, section 2; norms are at least 1e-8, as in PyTorch",
         tex=(
             r"L = \frac{1}{n} \sum_{\mathrm{rows}} (1 - \cos) \qquad"
-            r" \cos = \frac{a \cdot b}{|a|\, |b|}",
-            r"da = -\frac{dL}{n\, |a|} \left( \frac{b}{|b|} - \cos \frac{a}{|a|} \right)",
+            r" \cos = \frac{a \cdot b}{r_a\, r_b} \qquad r_a = \max(|a|, 10^{-8})",
+            r"da = -\frac{dL}{n\, r_a} \left( \frac{b}{r_b} - \cos \frac{a}{r_a} \right)",
         ),
         code=(ops.cosine_forward, ops.cosine_backward),
         loops=(spec.cosine_forward, spec.cosine_backward),
         cases=(
             Case("cosine", "", _two_hidden(), *_COSINE),
             Case("cosine", "keep", _two_hidden(keep=True), *_COSINE),
+            Case("cosine", "zeros", _rows_of_zeros, *_COSINE, **_ZEROS),
         ),
     ),
 )

@@ -5,7 +5,7 @@ import numpy as np
 from minibert import kernels as F
 from minibert import ops
 from minibert.check import spec
-from minibert.check.cases.case import Case, Formula, lone
+from minibert.check.cases.case import Formula, plain_case
 from minibert.check.cases.model import LEVELS
 
 
@@ -28,25 +28,28 @@ def _square(rng, z, dtype):
     return (3 * rng.standard_normal((z.B, z.H, z.L, z.L)),), {}
 
 
-def _case(op, make, loops, function):
-    return Case(op, "", make, (), loops, pair=lone(lambda: function), levels=LEVELS)
+def _case(mode, make, loops, function):
+    return plain_case(
+        f"{mode}-bias", mode, make, loops, function, levels=LEVELS, called="mask-bias"
+    )
 
 
 FORMULAS = (
     Formula(
-        "mask-bias",
-        "Masks as a bias on the scores",
-        "Vaswani et al. 2017, section 3.2.3; the most negative number instead of minus infinity",
-        (
+        id="mask-bias",
+        title="Masks as a bias on the scores",
+        source="Vaswani et al. 2017, section 3.2.3; the most negative number instead of"
+        " minus infinity",
+        tex=(
             r"p_j = \frac{e^{s_j + b_j}}{\sum_k e^{s_k + b_k}} \quad b_j = 0 \quad "
             r"\mathrm{where} \quad j \quad \mathrm{is\ seen,\ else\ very\ negative}",
             r"p_j = \frac{1}{S} \quad \mathrm{if\ nothing\ is\ seen}",
         ),
-        (ops.padding_bias, ops.causal_bias),
-        (spec.softmax_of_visible, spec.padded_softmax, spec.causal_softmax),
-        (
-            _case("padding-bias", _padded, spec.padded_softmax, padded_softmax),
-            _case("causal-bias", _square, spec.causal_softmax, causal_softmax),
+        code=(ops.padding_bias, ops.causal_bias),
+        loops=(spec.softmax_of_visible, spec.padded_softmax, spec.causal_softmax),
+        cases=(
+            _case("padding", _padded, spec.padded_softmax, padded_softmax),
+            _case("causal", _square, spec.causal_softmax, causal_softmax),
         ),
     ),
 )

@@ -147,25 +147,25 @@ def _layer_inputs(x, params, keep, config, drop):
     return x.reshape(-1, x.shape[-1]), params, bias, config, masks, 1
 
 
-def _layer_loops(x, params, keep, config, *, drop=None):
+def _loops_layer(x, params, keep, config, *, drop=None):
     layer = spec.block_forward(*_layer_inputs(x, params, keep, config, drop))
     return LayerOutput(layer.x2.reshape(x.shape), layer.scores)
 
 
-def _layer_loops_backward(d, x, params, keep, config, *, drop=None):
+def _loops_layer_backward(d, x, params, keep, config, *, drop=None):
     dx2 = d.x.reshape(-1, x.shape[-1])
     inputs = _layer_inputs(x, params, keep, config, drop)
     dx, grads = spec.block_backward(dx2, d.scores, *inputs)
     return dx.reshape(x.shape), grads
 
 
-def _encoder_loops(params, config, ids, segments, keep, *, drop=None):
+def _loops_encoder(params, config, ids, segments, keep, *, drop=None):
     masks = drop_masks(drop, config, ids.shape)
     hidden, scores, pooled = spec.encoder_forward(params, config, ids, segments, keep, masks)
     return Encoded(tuple(hidden), tuple(scores), pooled)
 
 
-def _encoder_loops_backward(d, params, config, ids, segments, keep, *, drop=None):
+def _loops_encoder_backward(d, params, config, ids, segments, keep, *, drop=None):
     masks = drop_masks(drop, config, ids.shape)
     return spec.encoder_backward(*d, params, config, ids, segments, keep, masks)
 
@@ -175,7 +175,7 @@ def _encoder_loops_backward(d, params, config, ids, segments, keep, *, drop=None
 
 def _block_case(mode, **options):
     return Case(
-        "block", mode, _block(**options), (0, 1), _layer_loops, _layer_loops_backward,
+        "block", mode, _block(**options), (0, 1), _loops_layer, _loops_layer_backward,
         pair=lambda: (_layer_forward, _layer_backward), levels=LEVELS, gradcheck=DIRECTIONS,
     )
 
@@ -183,7 +183,7 @@ def _block_case(mode, **options):
 def _encoder_case(mode, **options):
     inexact = options.get("pad_word", False)
     return Case(
-        "encoder", mode, _encoder(**options), (0,), _encoder_loops, _encoder_loops_backward,
+        "encoder", mode, _encoder(**options), (0,), _loops_encoder, _loops_encoder_backward,
         pair=lambda: (_encode, _encode_backward), levels=LEVELS, gradcheck=DIRECTIONS,
         exact=not inexact, why_inexact=PAD_WORD if inexact else "",
     )
@@ -191,18 +191,18 @@ def _encoder_case(mode, **options):
 
 FORMULAS = (
     Formula(
-        "block",
-        "One layer of BERT",
-        "Devlin et al. 2018, section 3; Vaswani et al. 2017, section 3",
-        (
+        id="block",
+        title="One layer of BERT",
+        source="Devlin et al. 2018, section 3; Vaswani et al. 2017, section 3",
+        tex=(
             r"c = \mathrm{attention}(x W_q^T + b_q,\; x W_k^T + b_k,\; x W_v^T + b_v)",
             r"x_1 = \mathrm{LN}(x + \mathrm{dropout}(c\, W_o^T + b_o))",
             r"x_2 = \mathrm{LN}(x_1 + \mathrm{dropout}(\mathrm{gelu}(x_1 W_1^T + b_1)\, W_2^T"
             r" + b_2))",
         ),
-        (block_forward, block_backward),
-        (spec.block_forward, spec.block_backward),
-        (
+        code=(block_forward, block_backward),
+        loops=(spec.block_forward, spec.block_backward),
+        cases=(
             _block_case(""),
             _block_case("padding", padding=True),
             _block_case("head-mask", padding=True, head_mask=True),
@@ -210,17 +210,17 @@ FORMULAS = (
         ),
     ),
     Formula(
-        "encoder",
-        "BERT's encoder: embeddings, layers, pooler",
-        "Devlin et al. 2018, section 3 and figure 2",
-        (
+        id="encoder",
+        title="BERT's encoder: embeddings, layers, pooler",
+        source="Devlin et al. 2018, section 3 and figure 2",
+        tex=(
             r"x_0 = \mathrm{dropout}(\mathrm{LN}(E_{word} + E_{position} + E_{segment}))",
             r"x_i = \mathrm{block}_i(x_{i-1}), \quad i = 1, \ldots, N",
             r"\mathrm{pooled} = \tanh(W_p\, x_{N,0} + b_p)",
         ),
-        (encoder_forward, encoder_backward),
-        (spec.encoder_forward, spec.encoder_backward),
-        (
+        code=(encoder_forward, encoder_backward),
+        loops=(spec.encoder_forward, spec.encoder_backward),
+        cases=(
             _encoder_case(""),
             _encoder_case("pad-word", pad_word=True),
             _encoder_case("dropout", dropout=True),

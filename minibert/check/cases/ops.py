@@ -214,7 +214,7 @@ FORMULAS = (
         ),
         code=(ops.keep_mask, ops.Drop),
         loops=(spec.keep_mask,),
-        cases=(Case("keep_mask", "", _mask, (), loops.keep_mask),),
+        cases=(Case("keep_mask", "", _mask, (), loops.keep_mask, called="dropout-mask"),),
     ),
     Formula(
         id="embedding",

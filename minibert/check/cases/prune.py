@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from minibert.check import spec
-from minibert.check.cases.case import Case, Formula, lone
+from minibert.check.cases.case import Formula, plain_case
 from minibert.check.cases.model import LEVELS, random_batch, random_params, small_config
 from minibert.config import LayerSize, with_layers
 from minibert.model import bert_forward
@@ -106,14 +106,14 @@ def _scores(rng, z, dtype):
 # -------------------------------------------------------------------------------------- loop forms
 
 
-def _spec_masks(params, share, *, scope, names):
+def _loops_masks(params, share, *, scope, names):
     if scope == "layer":
         return {name: spec.magnitude_masks([params[name]], share)[0] for name in names}
     masks = spec.magnitude_masks([params[name] for name in names], share)
     return dict(zip(names, masks, strict=True))
 
 
-def _spec_importance(params, batches, *, config):
+def _loops_importance(params, batches, *, config):
     heads, neurons = [], []
     for i in range(config.n_layers):
         names = [layer_prefix(i) + name for name in WEIGHTS]
@@ -123,14 +123,14 @@ def _spec_importance(params, batches, *, config):
     return {"heads": tuple(heads), "neurons": tuple(neurons)}
 
 
-def _spec_model_importance(params, batches, *, config):
+def _loops_model_importance(params, batches, *, config):
     params = with_head_masks(params, config)
-    return _spec_importance(
-        params, [_spec_gradients(params, batch, config) for batch in batches], config=config
+    return _loops_importance(
+        params, [_loops_gradients(params, batch, config) for batch in batches], config=config
     )
 
 
-def _spec_gradients(params, batch, config):
+def _loops_gradients(params, batch, config):
     """Of the mean cross-entropy: only the logits have a cotangent."""
     model = params, config, *(batch[name] for name in TEXTS), "classification", None, {}
     hidden, scores, pooled, logits = spec.bert_forward(*model)
@@ -139,7 +139,7 @@ def _spec_gradients(params, batch, config):
     return spec.bert_backward(dhidden, dscores, np.zeros_like(pooled), dlogits, *model)
 
 
-def _spec_masked(params, ids, segments, keep, *, config, heads, neurons):
+def _loops_masked(params, ids, segments, keep, *, config, heads, neurons):
     """The whole model: a removed head has mask 0, what leaves a removed neuron weighs 0."""
     params = with_head_masks(params, config)
     for i, size in enumerate(config.layers):
@@ -158,62 +158,62 @@ def _spec_masked(params, ids, segments, keep, *, config, heads, neurons):
 
 def _mask_case(scope):
     make = _matrices(scope)
-    return Case("magnitude-mask", scope, make, (), _spec_masks, pair=lone(lambda: magnitude_masks))
-
-
-def _case(op, make, loops, function, levels=()):
-    return Case(op, "", make, (), loops, pair=lone(function), levels=levels)
+    return plain_case("magnitude-mask", scope, make, _loops_masks, magnitude_masks)
 
 
 FORMULAS = (
     Formula(
-        "magnitude-mask",
-        "Magnitude pruning: the smallest weights become zero",
-        "Han et al. 2015, section 3",
-        (
+        id="magnitude-mask",
+        title="Magnitude pruning: the smallest weights become zero",
+        source="Han et al. 2015, section 3",
+        tex=(
             r"M_{ij} = 1 \quad \mathrm{where} \quad |W_{ij}| > \theta, \quad \mathrm{else} \quad 0",
             r"W' = M \odot W",
         ),
-        (magnitude_masks,),
-        (spec.magnitude_masks,),
-        (_mask_case("layer"), _mask_case("global")),
+        code=(magnitude_masks,),
+        loops=(spec.magnitude_masks,),
+        cases=(_mask_case("layer"), _mask_case("global")),
     ),
     Formula(
-        "importance",
-        "Importance of heads and feed-forward neurons",
-        "Michel et al. 2019, section 4.1 (heads); Molchanov et al. 2017, section 2.2 (neurons)",
-        (
+        id="importance",
+        title="Importance of heads and feed-forward neurons",
+        source="Michel et al. 2019, section 4.1 (heads);"
+        " Molchanov et al. 2017, section 2.2 (neurons)",
+        tex=(
             r"I_h = \sum_{\mathrm{batches}} |\partial L / \partial m_h|",
             r"I_f = \sum_{\mathrm{batches}} |\sum_j W^1_{fj}\,\partial L / \partial W^1_{fj}"
             r" + b^1_f\,\partial L / \partial b^1_f|"
             r" + |\sum_i W^2_{if}\,\partial L / \partial W^2_{if}|",
         ),
-        (add_importance, most_important),
-        (spec.head_importance, spec.neuron_importance, spec.most_important),
-        (
-            _case("importance", _gradients, _spec_importance, lambda: importance),
-            _case(
-                "model-importance",
-                _labelled,
-                _spec_model_importance,
-                lambda: model_importance,
-                LEVELS,
+        code=(add_importance, most_important),
+        loops=(spec.head_importance, spec.neuron_importance, spec.most_important),
+        cases=(
+            plain_case("importance", "", _gradients, _loops_importance, importance),
+            plain_case(
+                "model-importance", "model", _labelled, _loops_model_importance, model_importance,
+                levels=LEVELS, called="importance",
             ),
-            _case("most-important", _scores, spec.most_important, lambda: most_important),
+            plain_case(
+                "most-important", "highest", _scores, spec.most_important, most_important,
+                called="importance",
+            ),
         ),
     ),
     Formula(
-        "remove-structures",
-        "Removed heads and neurons: what masked ones compute",
-        "Michel et al. 2019, section 2.3",
-        (
+        id="remove-structures",
+        title="Removed heads and neurons: what masked ones compute",
+        source="Michel et al. 2019, section 2.3",
+        tex=(
             r"\mathrm{context} = \sum_h m_h\, W^O_h\, p_h V_h, \quad m_h = 0 \quad "
             r"\mathrm{for} \quad h \quad \mathrm{removed}",
         ),
-        (remove_structures,),
-        (spec.block_forward,),
-        (
-            _case("remove-structures", _smaller, _spec_masked, lambda: without_structures, LEVELS),
+        code=(remove_structures,),
+        loops=(spec.block_forward,),
+        cases=(
+            plain_case(
+                "remove-structures", "", _smaller, _loops_masked, without_structures,
+                levels=LEVELS,
+            ),
         ),
     ),
 )

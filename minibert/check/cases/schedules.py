@@ -3,7 +3,7 @@
 import numpy as np
 
 from minibert.check import spec
-from minibert.check.cases.case import Case, Formula, lone
+from minibert.check.cases.case import Formula, plain_case
 from minibert.train import (
     bert_linear,
     clip_each,
@@ -16,7 +16,7 @@ from minibert.train import (
 )
 
 STEPS = 10
-SPEC = {
+LOOPS = {
     "linear": spec.linear_schedule,
     "cosine": spec.cosine_schedule,
     "bert-linear": spec.bert_schedule,
@@ -48,53 +48,55 @@ def _clipping(rng, z, dtype):
     return (random_gradients(rng, z, 0.7), 1.0), {}
 
 
-def _spec_values(name, total_steps, warmup, n):
+def _loops_values(name, total_steps, warmup, n):
     if name == "constant":
         return np.array([spec.constant_schedule(t, warmup) for t in range(n)])
-    return np.array([SPEC[name](t, total_steps, warmup) for t in range(n)])
+    return np.array([LOOPS[name](t, total_steps, warmup) for t in range(n)])
 
 
 def _schedule_case(name, warmup, n):
     def make(rng, z, dtype):
         return (name, STEPS, warmup, n), {}
 
-    return Case("schedule", name, make, (), _spec_values, pair=lone(lambda: schedule_values))
-
-
-def _clipping_case(how, loops, function):
-    return Case(f"clipping-{how}", "", _clipping, (), loops, pair=lone(lambda: function))
+    return plain_case("schedule", name, make, _loops_values, schedule_values)
 
 
 FORMULAS = (
     Formula(
-        "schedule",
-        "Learning-rate schedules with warm-up",
-        "Loshchilov & Hutter 2017, equation 5 (cosine); Devlin et al. 2018, appendix A.2 (linear)",
-        (
-            r"f(t) = \frac{t}{W} \quad (t < W), \quad 1 \quad (\mathrm{constant})",
-            r"f(t) = \max\left(0, \frac{T - t}{T - W}\right) \quad (\mathrm{linear})",
-            r"f(t) = \frac{1}{2} \left(1 + \cos \pi \frac{t - W}{T - W}\right) "
-            r"\quad (\mathrm{cosine})",
+        id="schedule",
+        title="Learning-rate schedules with warm-up",
+        source="Loshchilov & Hutter 2017, equation 5 (cosine);"
+        " Devlin et al. 2018, appendix A.2 (linear)",
+        tex=(
+            r"f(t) = \frac{t}{\mathrm{warmup}} \quad (t < \mathrm{warmup}), \quad"
+            r" 1 \quad (\mathrm{constant})",
+            r"f(t) = \max\left(0, \frac{\mathrm{total} - t}{\mathrm{total} - \mathrm{warmup}}"
+            r"\right) \quad (\mathrm{linear})",
+            r"f(t) = \frac{1}{2} \left(1 + \cos \pi \frac{t - \mathrm{warmup}}"
+            r"{\mathrm{total} - \mathrm{warmup}}\right) \quad (\mathrm{cosine})",
+            r"f(t) = \frac{x}{r} \quad (x < r), \quad \max\left(0, \frac{1 - x}{1 - r}\right)"
+            r" \quad \mathrm{where} \quad x = \frac{t}{\mathrm{total}}, \quad"
+            r" r = \frac{\mathrm{warmup}}{\mathrm{total}} \quad (\mathrm{BertAdam})",
         ),
-        (constant, linear, cosine, bert_linear),
-        (spec.constant_schedule, *SPEC.values()),
-        (
+        code=(constant, linear, cosine, bert_linear),
+        loops=(spec.constant_schedule, *LOOPS.values()),
+        cases=(
             _schedule_case("constant", 3, STEPS + 3),
             _schedule_case("linear", 3, STEPS + 3),
-            _schedule_case("cosine", 3, STEPS + 1),  # after T transformers' rises again
+            _schedule_case("cosine", 3, STEPS + 1),  # after the last step transformers' rises again
             _schedule_case("bert-linear", 0.25, STEPS + 3),
         ),
     ),
     Formula(
-        "clipping",
-        "Clipping of gradients, globally or each alone",
-        "Pascanu et al. 2013, Algorithm 1",
-        (r"g = g\, \min\left(1, \frac{c}{\Vert g \Vert + 10^{-6}}\right)",),
-        (clip_factor, clip_global, clip_each),
-        (spec.clip_factor, spec.clip_global, spec.clip_each),
-        (
-            _clipping_case("global", spec.clip_global, clip_global),
-            _clipping_case("each", spec.clip_each, clip_each),
+        id="clipping",
+        title="Clipping of gradients, globally or each alone",
+        source="Pascanu et al. 2013, Algorithm 1",
+        tex=(r"g = g\, \min\left(1, \frac{c}{\Vert g \Vert + 10^{-6}}\right)",),
+        code=(clip_factor, clip_global, clip_each),
+        loops=(spec.clip_factor, spec.clip_global, spec.clip_each),
+        cases=(
+            plain_case("clipping-global", "", _clipping, spec.clip_global, clip_global),
+            plain_case("clipping-each", "", _clipping, spec.clip_each, clip_each),
         ),
     ),
 )

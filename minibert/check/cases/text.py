@@ -1,4 +1,4 @@
-r"""Text to ids: BERT's tokenizer on texts that are made to go wrong.
+"""Text to ids: BERT's tokenizer on texts that are made to go wrong.
 
 The texts hold accents, composed and with the mark apart; capitals whose small letters are two
 characters or depend on the place; a ligature; Chinese, also of the compatibility block, kana,
@@ -8,7 +8,7 @@ that are too long; and nothing at all.
 """
 
 from minibert.check import spec
-from minibert.check.cases.case import Case, Formula, lone
+from minibert.check.cases.case import Formula, plain_case
 from minibert.text import SPECIAL_TOKENS, BertTokenizer, basic_tokenize, wordpiece
 
 TOKENS = [
@@ -68,7 +68,7 @@ def encode(texts, pairs, *, tokens, lower, truncation, max_length, padding):
 # ------------------------------------------------------------------------------------- loop forms
 
 
-def _spec_encode(texts, pairs, *, tokens, lower, truncation, max_length, padding):
+def _loops_encode(texts, pairs, *, tokens, lower, truncation, max_length, padding):
     vocab = {token: i for i, token in enumerate(tokens)}
     fill = padding == "max_length"
     arrays = spec.encode_texts(texts, pairs, vocab, lower, max_length, truncation, fill)
@@ -88,7 +88,7 @@ def _case(mode, texts, pairs=None, *, lower=True, truncation=False, max_length=N
             "padding": padding,
         }
 
-    return Case("wordpiece", mode, make, (), _spec_encode, pair=lone(lambda: encode))
+    return plain_case("wordpiece", mode, make, _loops_encode, encode)
 
 
 def _cut(strategy, max_length):
@@ -98,18 +98,18 @@ def _cut(strategy, max_length):
 
 FORMULAS = (
     Formula(
-        "wordpiece",
-        "WordPiece: the longest piece first",
-        "Wu et al. 2016, section 4.1; Devlin et al. 2018, section 3",
-        (
+        id="wordpiece",
+        title="WordPiece: the longest piece first",
+        source="Wu et al. 2016, section 4.1; Devlin et al. 2018, section 3",
+        tex=(
             r"\mathrm{piece}_{n+1} = \mathrm{the\ longest\ prefix\ of\ the\ rest\ in\ }"
             r"\mathcal{V}",
             r"\mathrm{ids} = [\mathrm{CLS}]\ a_1 \ldots a_n\ [\mathrm{SEP}]\ "
             r"b_1 \ldots b_m\ [\mathrm{SEP}]",
         ),
-        (wordpiece, basic_tokenize),
-        (spec.longest_match_first, spec.split_words, spec.truncate, spec.encode_texts),
-        (
+        code=(wordpiece, basic_tokenize),
+        loops=(spec.longest_match_first, spec.split_words, spec.truncate, spec.encode_texts),
+        cases=(
             _case("uncased", TEXTS),
             _case("cased", TEXTS, lower=False),
             _case("pairs", TEXTS, PAIRS),

@@ -6,7 +6,7 @@ import numpy as np
 
 from minibert.check import spec
 from minibert.check.cases import schedules
-from minibert.check.cases.case import Case, Formula, lone
+from minibert.check.cases.case import Formula, plain_case
 from minibert.check.cases.schedules import STEPS, random_gradients
 from minibert.train import (
     AdamW,
@@ -30,7 +30,7 @@ class Run(NamedTuple):
         After each step.
     m, v : dict
         After the last one.
-    rates : ndarray (T,)
+    rates : ndarray (steps,)
         The schedule's learning rates.
     norms : tuple
         Before clipping: a number for each step, or one for each gradient.
@@ -107,23 +107,23 @@ def _steps(missing, **options):
 # -------------------------------------------------------------------------------------- loop forms
 
 
-def _spec_adamw_update(p, g, m, v, t, lr):
+def _loops_adamw_update(p, g, m, v, t, lr):
     return spec.adamw_update(p, g, m, v, t, lr, (0.9, 0.999), 1e-8, 0.01)
 
 
-def _spec_bert_adam_update(p, g, m, v, lr):
+def _loops_bert_adam_update(p, g, m, v, lr):
     c, _ = spec.clip_factor([g], 1.0)
     return spec.bert_adam_update(p, c * g, m, v, lr, (0.9, 0.999), 1e-6, 0.01)
 
 
-def _spec_adamw(params, steps, *, lr, schedule, total_steps, warmup_steps, max_norm):
-    factor = schedules.SPEC[schedule]
+def _loops_adamw(params, steps, *, lr, schedule, total_steps, warmup_steps, max_norm):
+    factor = schedules.LOOPS[schedule]
     rates = [lr * factor(t, total_steps, warmup_steps) for t in range(len(steps))]
     history, m, v, norms = spec.adamw_run(params, steps, rates, max_norm, _spared(params))
     return _run(history, m, v, rates, norms)
 
 
-def _spec_bert_adam(params, steps, *, lr, total_steps, warmup, max_norm):
+def _loops_bert_adam(params, steps, *, lr, total_steps, warmup, max_norm):
     rates = [lr * spec.bert_schedule(t, total_steps, warmup) for t in range(len(steps))]
     history, m, v, norms = spec.bert_adam_run(params, steps, rates, max_norm, _spared(params))
     return _run(history, m, v, rates, norms)
@@ -138,53 +138,54 @@ def _spared(params):
 _OPTIONS = {"lr": 3e-3, "total_steps": STEPS + 2, "max_norm": 1.0}
 
 
-def _case(op, make, loops, function, mode=""):
-    return Case(op, mode, make, (), loops, pair=lone(lambda: function))
-
-
 def _adamw_case(mode, schedule, missing):
     make = _steps(missing, schedule=schedule, warmup_steps=3, **_OPTIONS)
-    return _case("adamw", make, _spec_adamw, adamw, mode)
+    return plain_case("adamw", mode, make, _loops_adamw, adamw)
 
 
 def _bert_adam_case(missing):
-    return _case("bert-adam", _steps(missing, warmup=0.25, **_OPTIONS), _spec_bert_adam, bert_adam)
+    make = _steps(missing, warmup=0.25, **_OPTIONS)
+    return plain_case("bert-adam", "", make, _loops_bert_adam, bert_adam)
 
 
 FORMULAS = (
     Formula(
-        "adamw",
-        "AdamW, with warm-up and global clipping",
-        "Loshchilov & Hutter 2019, Algorithm 2; Kingma & Ba 2015, Algorithm 1",
-        (
+        id="adamw",
+        title="AdamW, with warm-up and global clipping",
+        source="Loshchilov & Hutter 2019, Algorithm 2; Kingma & Ba 2015, Algorithm 1",
+        tex=(
             r"m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t",
             r"v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2",
             r"p_t = (1 - \eta_t \lambda)\, p_{t-1} - \eta_t \frac{m_t / (1 - \beta_1^t)}"
             r"{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon}",
         ),
-        (adamw_formula, AdamW.update),
-        (spec.adamw_update, spec.adamw_run),
-        (
-            _case("adamw-update", _update(t=3, lr=0.1), _spec_adamw_update, adamw_formula),
+        code=(adamw_formula, AdamW.update),
+        loops=(spec.adamw_update, spec.adamw_run),
+        cases=(
+            plain_case(
+                "adamw-update", "", _update(t=3, lr=0.1), _loops_adamw_update, adamw_formula
+            ),
             _adamw_case("linear", "linear", [(3, "dense.weight"), (8, "LayerNorm.bias")]),
             _adamw_case("cosine", "cosine", [(0, "dense.bias")]),
         ),
     ),
     Formula(
-        "bert-adam",
-        "BertAdam: no bias correction, each parameter clipped alone",
-        "the optimizers released with BERT and with TinyBERT",
-        (
+        id="bert-adam",
+        title="BertAdam: no bias correction, each parameter clipped alone",
+        source="the optimizers released with BERT and with TinyBERT",
+        tex=(
             r"g_t = g_t\, \min\left(1, \frac{c}{\Vert g_t \Vert + 10^{-6}}\right)",
             r"m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t",
             r"v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2",
             r"p_t = p_{t-1} - \eta_t \left(\frac{m_t}{\sqrt{v_t} + \epsilon} "
             r"+ \lambda p_{t-1}\right)",
         ),
-        (bert_adam_formula, BertAdam.update),
-        (spec.bert_adam_update, spec.bert_adam_run),
-        (
-            _case("bert-adam-update", _update(lr=0.1), _spec_bert_adam_update, bert_adam_formula),
+        code=(bert_adam_formula, BertAdam.update),
+        loops=(spec.bert_adam_update, spec.bert_adam_run),
+        cases=(
+            plain_case(
+                "bert-adam-update", "", _update(lr=0.1), _loops_bert_adam_update, bert_adam_formula
+            ),
             _bert_adam_case([(0, "dense.bias"), (6, "dense.weight")]),
         ),
     ),

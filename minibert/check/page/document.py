@@ -1,7 +1,9 @@
 """The whole page: what was verified where and when, the table, and a section per formula."""
 
 import datetime
+import importlib.util
 import platform
+import warnings
 from html import escape
 
 import numpy as np
@@ -22,7 +24,7 @@ formula's cases says otherwise, {OUTPUT[DOUBLE]:.0e} for outputs and {GRADIENT[D
 gradients in float64, {OUTPUT[SINGLE]:.0e} and {GRADIENT[SINGLE]:.0e} in float32.</p>
 <dl>
 <dt>Loop spec</dt><dd>The formula as plain loops, one number at a time, in float64, against the
-golden numbers. Who wrote the one did not know the other.</dd>
+golden numbers. Both are written separately, from the papers.</dd>
 <dt>NumPy</dt><dd>The library's own form, in float64, against the golden numbers, and against the
 loops on inputs drawn anew.</dd>
 <dt>Numba, C</dt><dd>The compiled kernels, in float32, against the golden numbers.</dd>
@@ -87,13 +89,15 @@ def html_page(report, command="minibert verify", when=None):
 
 
 def write_page(report, path, command="minibert verify", when=None):
-    """Write `html_page` to a file.
+    """Write `html_page` to a file; a warning says so where matplotlib is missing.
 
     Raises
     ------
     OSError
         The file cannot be written; the message names it.
     """
+    if importlib.util.find_spec("matplotlib") is None:
+        warnings.warn("matplotlib is missing: the page shows equations as TeX", stacklevel=2)
     write_text(path, html_page(report, command, when))
 
 

@@ -117,11 +117,20 @@ from minibert.check.spec.optimizers import (
     clip_factor,
     clip_global,
 )
+from minibert.check.spec.printed import (
+    s1_attention,
+    s2_model_distillation,
+    s3_prune,
+    s5_quantize,
+    s6_attention_weights,
+    s7_self_attention,
+)
 from minibert.check.spec.pruning import (
     head_importance,
     magnitude_masks,
     most_important,
     neuron_importance,
+    soft_threshold,
 )
 from minibert.check.spec.schedules import (
     bert_schedule,

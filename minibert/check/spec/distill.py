@@ -6,8 +6,17 @@ arrays (B,H,L,L). `spec` is a `minibert.distill.TinyBertSpec`.
 
 import numpy as np
 
-from minibert.distill.projections import PROJECTIONS
-from minibert.model import Encoded
+# mode -> the names of (W, b) by which each loss projects
+PROJECTIONS = {
+    "paper": {
+        "hidden": ("distill.hidden.weight", None),
+        "embedding": ("distill.embedding.weight", None),
+    },
+    "repo": {
+        "hidden": ("distill.fit_dense.weight", "distill.fit_dense.bias"),
+        "embedding": ("distill.fit_dense.weight", "distill.fit_dense.bias"),
+    },
+}
 
 
 def uniform_map(n_student, n_teacher):
@@ -145,7 +154,7 @@ def tinybert_loss_forward(student, teacher, keep, proj, spec):
 
 
 def tinybert_loss_backward(dloss, student, teacher, keep, proj, spec):
-    """The student's cotangents, and the projections' gradients, added where they are shared."""
+    """dhidden and dscores, None where no loss is; dproj, added where a projection is shared."""
     counted = keep if spec.pad == "exact" else np.ones_like(keep)
     dhidden, dscores = [None] * len(student.hidden), [None] * len(student.scores)
     dproj = {}
@@ -166,7 +175,7 @@ def tinybert_loss_backward(dloss, student, teacher, keep, proj, spec):
             for name, grad in zip(PROJECTIONS[spec.mode][part], (dw, dbias), strict=True):
                 if name is not None:
                     dproj[name] = dproj.get(name, 0) + dloss * grad
-    return Encoded(tuple(dhidden), tuple(dscores), None), dproj
+    return dhidden, dscores, dproj
 
 
 def _pairs(spec, part):

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def embedding_forward(word, position, segment, ids, segments):
-    """e[b,l] = word[ids[b,l]] + position[l] + segment[segments[b,l]], for ids (B,L)."""
+    """e[b,t] = word[ids[b,t]] + position[t] + segment[segments[b,t]], for ids (B,L)."""
     B, L = ids.shape
     e = np.empty((B, L, word.shape[1]), word.dtype)
     for b in range(B):
@@ -34,7 +34,7 @@ def embedding_backward(de, word, position, segment, ids, segments, pad_id):
 
 
 def sinusoidal_positions(L, D):
-    """Columns 2i and 2i+1 are the sine and the cosine of l / 10000^(2i/D)."""
+    """Row t, columns 2i and 2i+1: the sine and the cosine of t / 10000^(2i/D)."""
     table = np.empty((L, D))
     for t in range(L):
         for d in range(D):

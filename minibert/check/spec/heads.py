@@ -48,44 +48,44 @@ def mlm_backward(dlogits, x, w, b, gamma, beta, words, bias, eps):
     return dx, dw, db, dgamma, dbeta, dwords, dbias
 
 
-def tokens_forward(x, keep, rate, w, b):
-    """logits[n,t,c] = sum_d y[n,t,d] w[c,d] + b[c], y = dropout(x), for x and keep (B,L,D)."""
+def tokens_forward(x, keep, rate, w, bias):
+    """logits[b,t,c] = sum_d y[b,t,d] w[c,d] + bias[c], y = dropout(x), for x and keep (B,L,D)."""
     B, L, D = x.shape
     C = w.shape[0]
     y = dropout_forward(x, keep, rate)
     logits = np.empty((B, L, C), x.dtype)
-    for n in range(B):
+    for b in range(B):
         for t in range(L):
             for c in range(C):
-                logits[n, t, c] = b[c]
+                logits[b, t, c] = bias[c]
                 for d in range(D):
-                    logits[n, t, c] += y[n, t, d] * w[c, d]
+                    logits[b, t, c] += y[b, t, d] * w[c, d]
     return logits
 
 
 def tokens_backward(dlogits, x, keep, rate, w):
-    """dx (B,L,D), dw (C,D), db (C,): a token that was dropped in x_d passes nothing on in d."""
+    """dx (B,L,D), dw (C,D), dbias (C,): a token that was dropped in x_d passes nothing on in d."""
     B, L, D = x.shape
-    dx, dw, db = np.zeros_like(x), np.zeros_like(w), np.zeros_like(w[:, 0])
-    for n in range(B):
+    dx, dw, dbias = np.zeros_like(x), np.zeros_like(w), np.zeros_like(w[:, 0])
+    for b in range(B):
         for t in range(L):
             for c in range(w.shape[0]):
-                db[c] += dlogits[n, t, c]
+                dbias[c] += dlogits[b, t, c]
                 for d in range(D):
-                    if keep[n, t, d]:
-                        dx[n, t, d] += dlogits[n, t, c] * w[c, d] / (1 - rate)
-                        dw[c, d] += dlogits[n, t, c] * x[n, t, d] / (1 - rate)
-    return dx, dw, db
+                    if keep[b, t, d]:
+                        dx[b, t, d] += dlogits[b, t, c] * w[c, d] / (1 - rate)
+                        dw[c, d] += dlogits[b, t, c] * x[b, t, d] / (1 - rate)
+    return dx, dw, dbias
 
 
 def tokens_loss_forward(logits, labels):
-    """Mean over the tokens whose label is not -100 of -log softmax(logits[n,t])[label]."""
+    """Mean over the tokens whose label is not -100 of -log softmax(logits[b,t])[label]."""
     total, count = 0.0, 0
-    for n in range(logits.shape[0]):
-        logp = log_softmax_forward(logits[n])  # (L,C)
+    for b in range(logits.shape[0]):
+        logp = log_softmax_forward(logits[b])  # (L,C)
         for t in range(logits.shape[1]):
-            if labels[n, t] != -100:
-                total -= logp[t, labels[n, t]]
+            if labels[b, t] != -100:
+                total -= logp[t, labels[b, t]]
                 count += 1
     return total / count
 
@@ -94,32 +94,32 @@ def tokens_loss_backward(logits, labels):
     """dlogits = (p - onehot(label)) / labelled tokens; 0 where there is no label."""
     B, L, C = logits.shape
     dlogits, count = np.zeros_like(logits), 0
-    for n in range(B):
+    for b in range(B):
         for t in range(L):
-            count += labels[n, t] != -100
-    for n in range(B):
-        p = softmax_forward(logits[n])
+            count += labels[b, t] != -100
+    for b in range(B):
+        p = softmax_forward(logits[b])
         for t in range(L):
-            if labels[n, t] != -100:
+            if labels[b, t] != -100:
                 for c in range(C):
-                    dlogits[n, t, c] = (p[t, c] - (c == labels[n, t])) / count
+                    dlogits[b, t, c] = (p[t, c] - (c == labels[b, t])) / count
     return dlogits
 
 
 def span_loss_forward(logits, labels):
     """Half of the loss of the starts plus half of that of the ends.
 
-    Each is the mean over texts of -log softmax over the L places of logits[n,:,side]; a label at L
+    Each is the mean over texts of -log softmax over the L places of logits[b,:,side]; a label at L
     or beyond leaves its text out, a negative one is place 0. Logits (B,L,2), labels (B,2).
     """
     B, L, _ = logits.shape
     loss = 0.0
     for side in range(2):
         total, count = 0.0, 0
-        for n in range(B):
-            place = max(labels[n, side], 0)
+        for b in range(B):
+            place = max(labels[b, side], 0)
             if place < L:
-                logp = log_softmax_forward(logits[n : n + 1, :, side])  # (1,L)
+                logp = log_softmax_forward(logits[b : b + 1, :, side])  # (1,L)
                 total -= logp[0, place]
                 count += 1
         if count > 0:
@@ -128,19 +128,19 @@ def span_loss_forward(logits, labels):
 
 
 def span_loss_backward(logits, labels):
-    """dlogits[n,t,side] = (p[n,t] - (t == place)) / (2 counted texts), p over the places t."""
+    """dlogits[b,t,side] = (p[b,t] - (t == place)) / (2 counted texts), p over the places t."""
     B, L, _ = logits.shape
     dlogits = np.zeros_like(logits)
     for side in range(2):
         count = 0
-        for n in range(B):
-            count += labels[n, side] < L
-        for n in range(B):
-            place = max(labels[n, side], 0)
+        for b in range(B):
+            count += labels[b, side] < L
+        for b in range(B):
+            place = max(labels[b, side], 0)
             if place < L:
-                p = softmax_forward(logits[n : n + 1, :, side])  # (1,L)
+                p = softmax_forward(logits[b : b + 1, :, side])  # (1,L)
                 for t in range(L):
-                    dlogits[n, t, side] = (p[0, t] - (t == place)) / (2 * count)
+                    dlogits[b, t, side] = (p[0, t] - (t == place)) / (2 * count)
     return dlogits
 
 

@@ -134,7 +134,7 @@ def mse_backward(a, b, keep):
 
 
 def cosine_forward(a, b, keep):
-    """Mean over kept rows of 1 - a.b / (norm(a) norm(b)); a, b (M,D), keep (M,)."""
+    """Mean over kept rows of 1 - a.b / (norm(a) norm(b)), norms at least 1e-8; a, b (M,D)."""
     total, count = 0.0, 0
     for m in range(a.shape[0]):
         if keep[m]:
@@ -143,7 +143,8 @@ def cosine_forward(a, b, keep):
                 dot += a[m, d] * b[m, d]
                 aa += a[m, d] ** 2
                 bb += b[m, d] ** 2
-            total += 1 - dot / (math.sqrt(aa) * math.sqrt(bb))
+            na, nb = max(math.sqrt(aa), 1e-8), max(math.sqrt(bb), 1e-8)
+            total += 1 - dot / (na * nb)
             count += 1
     return total / count
 
@@ -159,7 +160,7 @@ def cosine_backward(a, b, keep):
                 dot += a[m, d] * b[m, d]
                 aa += a[m, d] ** 2
                 bb += b[m, d] ** 2
-            na, nb = math.sqrt(aa), math.sqrt(bb)
+            na, nb = max(math.sqrt(aa), 1e-8), max(math.sqrt(bb), 1e-8)
             for d in range(a.shape[1]):
                 da[m, d] = (dot / (na * nb) * a[m, d] / na - b[m, d] / nb) / (na * count)
                 db[m, d] = (dot / (na * nb) * b[m, d] / nb - a[m, d] / na) / (nb * count)

@@ -96,21 +96,22 @@ def encoder_backward(dhidden, dscores, dpooled, params, config, ids, segments, k
 
 def bert_forward(params, config, ids, segments, keep, head, at, masks):
     """hidden, scores, pooled and the head's logits; at (B,L) picks the places of "mlm"."""
+    names = _names(head)
     hidden, scores, pooled = encoder_forward(params, config, ids, segments, keep, masks)
     x = hidden[-1]
     keep_head, rate = _head_mask(config, head, x, masks)
     if head == "mlm":
-        logits = mlm_forward(x[at], *_of(params, MLM), config.eps)
+        logits = mlm_forward(x[at], *_of(params, names), config.eps)
     elif head == "classification":
         logits = classification_forward(
-            pooled, keep_head, rate, *_of(params, LAST[head]), config.pooler
+            pooled, keep_head, rate, *_of(params, names), config.pooler
         )
     elif head == "tokens":
-        logits = tokens_forward(x, keep_head, rate, *_of(params, LAST[head]))
+        logits = tokens_forward(x, keep_head, rate, *_of(params, names))
     elif head == "next_sentence":
-        logits = linear_forward(pooled, *_of(params, LAST[head]))
+        logits = linear_forward(pooled, *_of(params, names))
     elif head == "span":
-        logits = linear_forward(x.reshape(-1, x.shape[2]), *_of(params, LAST[head]))
+        logits = linear_forward(x.reshape(-1, x.shape[2]), *_of(params, names))
         logits = logits.reshape(*ids.shape, 2)
     return hidden, scores, pooled, logits
 
@@ -119,13 +120,13 @@ def bert_backward(
     dhidden, dscores, dpooled, dlogits, params, config, ids, segments, keep, head, at, masks
 ):
     """The gradient of every parameter; the word table gets the look-up's and the decoder's."""
+    names = _names(head)
     hidden, _, pooled = encoder_forward(params, config, ids, segments, keep, masks)
-    x, names = hidden[-1], MLM if head == "mlm" else LAST[head]
-    w = params[names[0]]
+    x, w = hidden[-1], params[names[0]]
     keep_head, rate = _head_mask(config, head, x, masks)
     dlast, dpooled = dhidden[-1].copy(), dpooled.copy()
     if head == "mlm":
-        dx, *gradients = mlm_backward(dlogits, x[at], *_of(params, MLM), config.eps)
+        dx, *gradients = mlm_backward(dlogits, x[at], *_of(params, names), config.eps)
         dlast[at] += dx
     elif head == "classification":
         dx, *gradients = classification_backward(
@@ -147,6 +148,14 @@ def bert_backward(
     for name, gradient in zip(names, gradients, strict=True):
         grads[name] = grads[name] + gradient if name in grads else gradient
     return grads
+
+
+def _names(head):
+    """A head's parameters, the matrix first."""
+    names = LAST | {"mlm": MLM}
+    if head not in names:
+        raise ValueError(f"head: got {head!r}, wanted one of {', '.join(names)}")
+    return names[head]
 
 
 def _head_mask(config, head, x, masks):

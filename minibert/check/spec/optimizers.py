@@ -62,7 +62,7 @@ def bert_adam_update(p, g, m, v, lr, betas, eps, decay):
 
 
 def adamw_run(params, steps, rates, max_norm, spared, betas=(0.9, 0.999), eps=1e-8, decay=0.01):
-    """T updates with global clipping, rates[t] the learning rate of step t = 0, 1, ...
+    """An update a step with global clipping, rates[t] the learning rate of step t = 0, 1, ...
 
     Returns
     -------
@@ -88,7 +88,7 @@ def adamw_run(params, steps, rates, max_norm, spared, betas=(0.9, 0.999), eps=1e
 
 
 def bert_adam_run(params, steps, rates, max_norm, spared, betas=(0.9, 0.999), eps=1e-6, decay=0.01):
-    """T updates, each parameter clipped alone, rates[t] the rate after t of *its own* updates.
+    """The same, each parameter clipped alone and rates[t] the rate after t of *its own* updates.
 
     Returns
     -------

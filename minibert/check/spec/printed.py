@@ -1,4 +1,4 @@
-"""The seed articles' formulas as printed, and the soft threshold, in loops."""
+"""The seed articles' formulas as printed, in loops."""
 
 import math
 
@@ -19,7 +19,7 @@ def s1_attention(Q, K, V):
     return out
 
 
-def s2_distillation(Q, K):
+def s2_model_distillation(Q, K):
     """-sum_i log(exp(q_i.k_i) / sum_j exp(q_i.k_j)); S4 is the same."""
     scores = similarities(Q, K, 1.0)
     total = 0.0
@@ -49,17 +49,6 @@ def s6_attention_weights(Q, K):
 def s7_self_attention(X, W_q):
     """a_io = exp(s_io) / sum_m exp(s_im), s_io = x_i.w_o / sqrt(d_k)."""
     return softmax_forward(similarities(X, W_q, math.sqrt(W_q.shape[0])))
-
-
-def soft_threshold(w, amount):
-    """w - amount above it, w + amount below -amount, 0 in between."""
-
-    def shrink(w):
-        if w > amount:
-            return w - amount
-        return w + amount if w < -amount else 0.0
-
-    return _each(shrink, w)
 
 
 def _sign(w):

@@ -1,4 +1,4 @@
-"""Pruning: which weights stay, and how much a head or a neuron matters."""
+"""Pruning: which weights stay, how far they shrink, how much a head or a neuron matters."""
 
 import numpy as np
 
@@ -20,6 +20,17 @@ def magnitude_masks(matrices, share):
             for i in np.ndindex(w.shape):
                 mask[i] = abs(w[i]) > sizes[k - 1]
     return masks
+
+
+def soft_threshold(w, amount):
+    """w - amount above it, w + amount below -amount, 0 in between."""
+    out = np.zeros_like(w)
+    for i in np.ndindex(w.shape):
+        if w[i] > amount:
+            out[i] = w[i] - amount
+        elif w[i] < -amount:
+            out[i] = w[i] + amount
+    return out
 
 
 def head_importance(dmasks):

@@ -1,36 +1,43 @@
-"""Learning-rate schedules: the factor at step t = 0, 1, ... of T, the first W of them warm-up."""
+"""Learning-rate schedules: the factor at step t = 0, 1, ... of total_steps.
+
+The first warmup_steps of them are warm-up.
+"""
 
 import math
 
 
-def constant_schedule(t, W):
-    """t/W in the warm-up, then 1."""
-    if t < W:
-        return t / W
+def constant_schedule(t, warmup_steps):
+    """t / warmup_steps in the warm-up, then 1."""
+    if t < warmup_steps:
+        return t / warmup_steps
     return 1.0
 
 
-def linear_schedule(t, T, W):
-    """t/W in the warm-up, then (T - t)/(T - W), which falls to 0 at T and stays there."""
-    if t < W:
-        return t / W
-    if t < T:
-        return (T - t) / (T - W)
+def linear_schedule(t, total_steps, warmup_steps):
+    """The same warm-up, then the share of the other steps that is left; 0 from total_steps on."""
+    if t < warmup_steps:
+        return t / warmup_steps
+    if t < total_steps:
+        return (total_steps - t) / (total_steps - warmup_steps)
     return 0.0
 
 
-def cosine_schedule(t, T, W):
-    """t/W in the warm-up, then (1 + cos(pi r))/2 with r = (t - W)/(T - W); 0 from T on."""
-    if t < W:
-        return t / W
-    if t < T:
-        return (1 + math.cos(math.pi * (t - W) / (T - W))) / 2
+def cosine_schedule(t, total_steps, warmup_steps):
+    """The same warm-up, then (1 + cos(pi r)) / 2, r the share of the other steps that is done."""
+    if t < warmup_steps:
+        return t / warmup_steps
+    if t < total_steps:
+        r = (t - warmup_steps) / (total_steps - warmup_steps)
+        return (1 + math.cos(math.pi * r)) / 2
     return 0.0
 
 
-def bert_schedule(t, T, w):
-    """BertAdam's linear one, x = t/T: x/w while x < w, then (1 - x)/(1 - w), not below 0."""
-    x = t / T
-    if x < w:
-        return x / w
-    return max(0.0, (1 - x) / (1 - w))
+def bert_schedule(t, total_steps, warmup):
+    """BertAdam's, x = t / total_steps: x / warmup, from x = warmup on (1 - x) / (1 - warmup), >= 0.
+
+    Its `warmup` is a share of the steps.
+    """
+    x = t / total_steps
+    if x < warmup:
+        return x / warmup
+    return max(0.0, (1 - x) / (1 - warmup))

@@ -29,11 +29,11 @@ def tinybert_loss(student, teacher, keep, proj, options):
     return sum(step(name, part) for name, part in parts.items())
 
 
-SECTION = "Jiao et al. 2020, section 4.4"
+SECTION = "Jiao et al. 2020, section 4"
 UNIFORM = {
-    "12-to-4": f"{SECTION}: g(m) = 3 m",
-    "12-to-6": "g(m) = m N / M = 2 m",
-    "12-to-5": "m N / M in exact fractions, rounded down",
+    "uniform-12-to-4": f"{SECTION}: g(m) = 3 m",
+    "uniform-12-to-6": "g(m) = m N / M = 2 m",
+    "uniform-12-to-5": "m N / M in exact fractions, rounded down",
 }
 
 

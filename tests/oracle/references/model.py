@@ -18,7 +18,7 @@ def dropper(drop):
 
 
 def same(a, b):
-    """Two who do not know one another agree; returns the first."""
+    """The first of two, written separately, that agree."""
     assert torch.allclose(a, b, rtol=1e-12, atol=1e-12), (a - b).abs().max()
     return a
 
