@@ -15,6 +15,7 @@ from importlib.metadata import version
 from oracle.harness import REFERENCES, golden_arrays, load_references
 
 from minibert.check.cases import CASES, formula_called
+from minibert.check.cases.plain import plain_inputs
 from minibert.check.references import FOLDER, LARGEST, LARGEST_OF_ALL, MANIFEST, sha256
 from minibert.interop.tensors import file_bytes
 from minibert.text import write_text
@@ -29,7 +30,9 @@ def versions():
 
 def make(case):
     """The bytes of a case's golden file."""
-    data = file_bytes(golden_arrays(case), {"source": REFERENCES[case.op].named(case.mode)})
+    plain = json.dumps(plain_inputs(case), sort_keys=True)
+    source = REFERENCES[case.op].named(case.mode)
+    data = file_bytes(golden_arrays(case), {"source": source, "inputs": plain})
     if len(data) > LARGEST:
         raise ValueError(f"{case}: {len(data):,} bytes; make its inputs smaller than {LARGEST:,}")
     return data

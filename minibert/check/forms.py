@@ -14,7 +14,7 @@ from minibert import kernels as F
 from minibert.check.cases.case import SQUARE, cast, filled, leaves, with_masks
 from minibert.check.compare import TINY, compare, largest_norm
 from minibert.check.gradcheck import gradcheck
-from minibert.check.levels import at_level
+from minibert.check.levels import at_level, small_blocks
 
 OUTPUT = {np.dtype(np.float64): 1e-11, np.dtype(np.float32): 1e-5}
 GRADIENT = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 1e-5}
@@ -34,38 +34,70 @@ def check_loops(case, reference):
     out = case.forward(*args, **kwargs)
     found = leaves(out, "output")
     if case.backward and reference.part("cotangent"):
-        gradients = case.backward(_cotangent(out, reference, np.float64), *args, **kwargs)
-        found |= leaves(case.named_gradients(gradients), "gradient")
+        dout = _cotangent(out, reference, np.float64)
+        found |= _gradients(case, case.backward(dout, *args, **kwargs))
     wanted = reference.part("output")
     return _compare(found, wanted | reference.part("gradient") if case.backward else wanted, case)
 
 
 def check_numpy(case, reference, seed):
-    """The NumPy form against the golden file, then against the loop form on new inputs.
+    """The NumPy form against the golden file, in both precisions, and on inputs drawn anew.
 
-    An op's are square, so that a transposed matrix fits and shows in the numbers.
+    The latter are compared with the loop form, loops over blocks cut small. An op's are square, so
+    that a transposed matrix fits and shows in the numbers.
     """
     with at_level("numpy"):
         found = _run(case, *_inputs(case, reference, np.float64, masks=True), reference)
         check, report = _against(found, reference, case)
         if check.state != "ok":
             return check, report
-        args, kwargs = case.inputs(SQUARE if case.pair is None else case.sizes, seed=seed)
-        new, _ = case.functions()[0](*args, **kwargs)
-        anew = leaves(case.forward(*args, **kwargs), "output")
-        again, report = _compare(leaves(new, "output"), anew, case)
-    return Check(again.state, max(check.error, again.error), ""), report
+        single = _run(case, *_inputs(case, reference, np.float32), reference)
+        in_single, report = _against(single, reference, case, np.float32)
+        floats = any(a.dtype.kind == "f" for a in reference.part("input").values())
+        is_op = case.pair is None and floats  # which has to keep the dtype
+        wide = [n for n, a in single.items() if is_op and a.dtype == np.float64]
+        if in_single.state != "ok" or wide:
+            return in_single._replace(state="wrong"), _in_float32(report, wide)
+        anew, report = _on_new_inputs(case, reference, seed)
+    return Check(anew.state, max(check.error, anew.error), ""), report
+
+
+def _in_float32(report, wide):
+    """What is wrong with float32 inputs."""
+    lines = [f"{name}: float64 out of float32" for name in wide]
+    return "\n".join(["of float32 inputs", *([report] if report else []), *lines])
+
+
+def _on_new_inputs(case, reference, seed):
+    """The NumPy form against the loop form."""
+    args, kwargs = case.inputs(SQUARE if case.pair is None else case.sizes, seed=seed)
+    with small_blocks():
+        forward, backward = case.functions()
+        out, cache = forward(*args, **kwargs)
+        found, wanted = leaves(out, "output"), leaves(case.forward(*args, **kwargs), "output")
+        if case.backward and reference.part("cotangent"):
+            rng = np.random.default_rng(seed)
+            drawn = {n.replace("output", "cotangent", 1): a for n, a in found.items()}
+            drawn = {n: rng.standard_normal(a.shape) for n, a in drawn.items()
+                     if n in reference.part("cotangent")}  # fmt: skip
+            dout = filled(out, "cotangent", drawn)
+            found |= _gradients(case, backward(dout, cache))
+            wanted |= _gradients(case, case.backward(dout, *args, **kwargs))
+    return _compare(found, wanted, case)
 
 
 def check_kernels(case, reference, level):
-    """The kernels of a level against the golden file, in float32."""
+    """The kernels of a level against the golden file, in float32, in one block and in many."""
     args, kwargs = _inputs(case, reference, np.float32)
     F.RAN.clear()
     with at_level(level):
-        found = _run(case, args, kwargs, reference)
-    if level == "numba" and not F.RAN:
-        return Check("none", None, "the kernels leave these inputs to the NumPy form"), ""
-    return _against(found, reference, case)
+        whole = _against(_run(case, args, kwargs, reference), reference, case, np.float32)
+        if level == "numba" and not F.RAN:
+            return Check("none", None, "the kernels leave these inputs to the NumPy form"), ""
+        with small_blocks():
+            cut = _against(_run(case, args, kwargs, reference), reference, case, np.float32)
+    worse, better = (whole, cut) if whole[0].error > cut[0].error else (cut, whole)
+    return worse if worse[0].state == "wrong" else (better if better[0].state == "wrong" else worse)
 
 
 def check_gradient(case, reference, seed):
@@ -112,24 +144,28 @@ def _run(case, args, kwargs, reference):
     if reference.part("cotangent"):
         dtypes = {a.dtype for a in found.values()}
         dtype = np.float32 if np.dtype(np.float32) in dtypes else np.float64
-        gradients = backward(_cotangent(out, reference, dtype), cache)
-        found |= leaves(case.named_gradients(gradients), "gradient")
+        found |= _gradients(case, backward(_cotangent(out, reference, dtype), cache))
     return found
 
 
-def _against(found, reference, case):
-    return _compare(found, reference.part("output") | reference.part("gradient"), case)
+def _gradients(case, gradients):
+    return leaves(case.named_gradients(gradients), "gradient")
 
 
-def _compare(found, wanted, case):
-    """(Check, what differs) of named arrays."""
+def _against(found, reference, case, dtype=np.float64):
+    wanted = reference.part("output") | reference.part("gradient")
+    return _compare(found, wanted, case, dtype)
+
+
+def _compare(found, wanted, case, dtype=np.float64):
+    """(Check, what differs) of named arrays that were computed in this precision."""
     largest = largest_norm(a for n, a in wanted.items() if n.startswith("gradient"))
     error, reports = 0.0, []
     for name in sorted(wanted.keys() - found.keys()):
         reports.append(f"{name}: missing")
     for name, got in found.items():
         expected = wanted.get(name, np.zeros(np.shape(got)))
-        tolerance, floor = _tolerance(name, got, case), TINY
+        tolerance, floor = _tolerance(name, got, case, dtype), TINY
         if name.startswith("gradient"):
             floor = max(1e-3 * largest, TINY)
         result = compare(got, expected, name=name, rtol=tolerance, floor=floor)
@@ -139,8 +175,10 @@ def _compare(found, wanted, case):
     return Check("wrong" if reports else "ok", error, ""), "\n".join(reports)
 
 
-def _tolerance(name, got, case):
+def _tolerance(name, got, case, dtype):
     if got.dtype.kind in "iub":
         return 0.0
-    usual = (GRADIENT if name.startswith("gradient") else OUTPUT).get(got.dtype, 1e-11)
-    return max(usual, case.tolerance or 0.0) if name.startswith("output") else usual
+    precision = np.dtype(np.float32 if np.float32 in (dtype, got.dtype) else np.float64)
+    if name.startswith("gradient"):
+        return GRADIENT[precision]
+    return max(OUTPUT[precision], case.tolerance or 0.0)

@@ -1,8 +1,19 @@
 """Which kernels this machine has, and which of them serve a formula."""
 
+import importlib
 from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
 from minibert import kernels as F
+
+# Everything that goes through large arrays a block at a time, and what it takes for a block.
+BLOCKS = (
+    ("minibert.kernels.pool", "BLOCK_WORK"),
+    ("minibert.kernels.pool", "LEAST_WORK"),
+    ("minibert.ops.gelu", "BLOCK"),
+    ("minibert.train.clipping", "BLOCK"),
+    ("minibert.train.moments", "BLOCK"),
+)
 
 
 def kernel_levels():
@@ -34,6 +45,15 @@ def at_level(level):
             stack.enter_context(F.use("numpy"))
             stack.enter_context(F.swap(**{name: getattr(c_int8, name) for name in _c_functions()}))
             stack.enter_context(c_int8.use_level(level))
+        yield
+
+
+@contextmanager
+def small_blocks(size=7):
+    """Blocks so small that the little arrays of the table have several."""
+    with ExitStack() as stack:
+        for module, name in BLOCKS:
+            stack.enter_context(patch.object(importlib.import_module(module), name, size))
         yield
 
 

@@ -6,9 +6,12 @@ it. The names of the arrays begin with what they are::
     input.q         float32; both precisions start from the same numbers
     mask.2          bool, what dropout at site 2 keeps
     output.context  float64, as everything that the reference computed
-    step.p          an intermediate step
+    step.p          an intermediate step: where does somebody's own function leave the path?
     cotangent...    float32, random; for it the reference's autograd gave
     gradient.q      float64
+
+The inputs that are no arrays (texts, a temperature, a learning rate, the rate and the seed of a
+dropout) are JSON in the file's metadata, under "inputs".
 
 manifest.json names every file with its sha256, and the versions that made them.
 """
@@ -29,16 +32,29 @@ LARGEST, LARGEST_OF_ALL = 200_000, 6_000_000  # bytes, of a file and of all: the
 
 
 class Golden(NamedTuple):
-    """What a golden file holds."""
+    """What a golden file holds.
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+    plain : dict
+        The inputs that are no arrays, by name without "input.": numbers, texts, lists and
+        settings.
+    source : str
+        Who computed the outputs.
+    versions : dict of str to str
+    """
 
     arrays: dict
+    plain: dict
     source: str
     versions: dict
 
     def __str__(self):
         width = max(map(len, self.arrays))
         rows = (f"{n:{width}}  {a.dtype} {a.shape}" for n, a in self.arrays.items())
-        return "\n".join([f"by {self.source}", *rows])
+        plain = (f"input.{n} = {x!r}" for n, x in self.plain.items())
+        return "\n".join([f"by {self.source}", *rows, *plain])
 
     def part(self, kind):
         """The arrays of a kind, such as "output", under their full names."""
@@ -83,7 +99,8 @@ def golden(name):
             f"{path} is missing or not the file that manifest.json names: install minibert again"
         )
     arrays, metadata = read_tensors(path)
-    return Golden(arrays, metadata["source"], manifest()["versions"])
+    plain = json.loads(metadata["inputs"])
+    return Golden(arrays, plain, metadata["source"], manifest()["versions"])
 
 
 def golden_names():
@@ -94,7 +111,13 @@ def golden_names():
 @cache
 def manifest():
     """The manifest: "files", sha256 by name, and "versions", what made them."""
-    return json.loads(MANIFEST.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(MANIFEST.read_text(encoding="utf-8"))
+        if isinstance(found["files"], dict) and isinstance(found["versions"], dict):
+            return found
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        pass
+    raise ValueError(f"{MANIFEST} is missing or broken: install minibert again")
 
 
 def sha256(data):

@@ -1,9 +1,9 @@
 """Is every formula right, in every form it has here? One row a formula.
 
     loops        the loop form against the golden file, which was made without it
-    numpy        the NumPy form in float64 against the golden file, and against the loop form on
-                 inputs that are drawn anew
-    numba        the compiled kernels in float32 against the golden file
+    numpy        the NumPy form against the golden file in float64, and in float32, within its
+                 rounding; and against the loop form on inputs that are drawn anew
+    numba        the compiled kernels in float32 against the golden file, in one block and in many
     scalar ...   each level of the C kernels, likewise
     golden       the file is the one that the manifest names; who computed it
     gradient     the backward against central differences, in float64
@@ -102,6 +102,8 @@ def verify(ids=(), *, seed=1, say=None):
     """
     if seed < 0:
         raise ValueError(f"seed is {seed}; it is at least 0")
+    F.level()  # a wrong MINIBERT_KERNELS is no formula's fault
+    manifest()
     chosen = {f.id: f for f in map(formula_called, ids)}.values() or FORMULAS
     levels, rows, start = kernel_levels(), [], time.perf_counter()
     for formula in chosen:
@@ -115,6 +117,10 @@ def verify(ids=(), *, seed=1, say=None):
 def _row(formula, levels, seed):
     results = tuple(_case(case, levels, seed) for case in formula.cases)
     checks = {form: _worst([r.checks[form] for r in results]) for form in results[0].checks}
+    for level, missing in levels.items():
+        served = not missing and any(serves(level, case) for case in formula.cases)
+        if served and checks[level].state == "none" and checks["golden"].state == "ok":
+            checks[level] = Check("wrong", None, "there are kernels, and none took its inputs")
     return Row(formula, checks, results)
 
 

@@ -28,7 +28,13 @@ need be there. This writes them down, from a model of transformers:
     model(**batch)
     np.savez("activations.npz", **found)
 
-The exit status is 0 if all agree, 1 if not.
+What counts as equal is a relative error, in norm, of at most 1e-9 between two checkpoints. Of
+activations it is 4e-6; 1e-3 for a tensor whose numbers are float16, 8e-3 for one in bfloat16,
+whatever type they are saved in. Numbers from a GPU that multiplies in TF32 are further away (about
+1e-3), those of a whole model run in half precision too: give --rtol.
+
+Two checkpoints with another number of layers, or whose labels have another order in the config
+alone, differ though all that both compute agrees. The exit status is 0 if all agree, 1 if not.
 """
 
 import json
@@ -47,7 +53,10 @@ def add_arguments(parser):
     parser.add_argument(
         "--ids", nargs="+", metavar="ROW", help='ids to run on, a text each: "2 7 7 3" "2 3"'
     )
-    parser.add_argument("--rtol", type=float, help="largest relative error that counts as equal")
+    parser.add_argument(
+        "--rtol", type=float,
+        help="largest relative error that counts as equal, of every tensor",
+    )  # fmt: skip
     parser.add_argument("--all", action="store_true", help="go on after the first divergence")
     parser.add_argument("--seed", type=int, default=0, help="of made-up ids; default 0")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -57,6 +66,8 @@ def run(args):
     """Compare, and print."""
     if args.ids and args.text:
         raise ValueError("--ids and --text: give one of them")
+    if args.seed < 0:
+        raise ValueError(f"--seed is {args.seed}; it is a whole number of at least 0")
     if args.rtol is not None and not args.rtol >= 0:
         raise ValueError(f"--rtol is {args.rtol}; it is a number of at least 0, such as 1e-5")
     found = trace(
@@ -75,6 +86,11 @@ def _ids(rows):
         ids = [[int(word) for word in row.replace(",", " ").split()] for row in rows]
     except ValueError as error:
         raise ValueError(f"--ids is numbers with spaces between, {error}") from None
+    for row, text in zip(ids, rows, strict=True):
+        if not row:
+            raise ValueError(f"--ids has the row {text!r}, without an id; wanted such as '2 7 3'")
+        if not all(0 <= n < 2**31 for n in row):
+            raise ValueError(f"--ids has a row {text:.40}; wanted ids of at least 0, below 2^31")
     longest = max(map(len, ids))
     return {
         "input_ids": pad_rows(ids, longest, 0),

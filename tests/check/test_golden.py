@@ -10,6 +10,7 @@ from minibert import ops
 from minibert.check import references
 from minibert.check.cases import CASES, FORMULAS
 from minibert.check.cases.case import filled, leaves
+from minibert.check.cases.plain import plain_inputs
 from minibert.check.references import KINDS, LARGEST, LARGEST_OF_ALL, golden, golden_names
 from minibert.ops import Drop
 
@@ -36,9 +37,9 @@ def test_they_are_small():
     assert sum(sizes.values()) <= LARGEST_OF_ALL
 
 
-def found_in(case):
-    """The file of the table that a case stands in."""
-    return case.make.__module__
+def is_int8(case):
+    """Whether a case is about int8: by its name, or by the file of the table that it stands in."""
+    return "int8" in f"{case} {case.make.__module__}"
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -50,9 +51,10 @@ def test_what_a_file_holds(case):
     for name, array in found.arrays.items():
         assert np.isfinite(array).all(), name
         if array.dtype.kind == "f":
+            given = name.startswith(("input", "cotangent"))
+            wanted = {np.dtype(np.float32 if given else np.float64)}
             # int8's scales and dequantized results are float32 by definition.
-            is_float32 = name.startswith(("input", "cotangent")) or "int8" in found_in(case)
-            assert array.dtype == (np.float32 if is_float32 else np.float64), name
+            assert array.dtype in wanted | ({np.dtype(np.float32)} if is_int8(case) else set()), name
     if any(place is not None for place in case.wrt):
         assert found.part("cotangent")
         assert found.part("gradient")
@@ -64,10 +66,26 @@ def test_the_inputs_are_those_of_the_case(case):
     """So that a change of a case is not forgotten in its file."""
     drawn = case.named_inputs(*case.inputs(dtype=np.float32))
     drawn = {n: a for n, a in leaves(drawn, "input").items() if a.ndim}
-    stored = golden(str(case)).part("input")
+    found = golden(str(case))
+    assert found.plain == plain_inputs(case)
+    stored = found.part("input")
     assert drawn.keys() == stored.keys()
     for name in stored:
         assert np.array_equal(stored[name], drawn[name]), name
+
+
+def test_inputs_that_are_no_arrays():
+    wordpiece = golden("wordpiece-pairs").plain
+    assert wordpiece["texts"][3].startswith("abcd ab a")
+    assert wordpiece["pairs"][0] == "the day"
+    assert {"[CLS]", "##able"} <= {*wordpiece["tokens"]}
+    assert wordpiece["lower"] is True
+    assert golden("answers").plain["references"][0] == ["the river Seine", "Seine"]
+    assert golden("adamw-linear").plain["lr"] == 3e-3
+    assert golden("layernorm").plain == {"eps": 1e-12}  # a default
+    assert {"rate", "seed", "step", "site"} == golden("dropout").plain["drop"].keys()
+    assert golden("encoder").plain["config"]["hidden_size"] == 21
+    assert "input.eps = 1e-12" in str(golden("layernorm")).splitlines()
 
 
 def test_the_masks_are_the_hash_of_the_library():
@@ -124,3 +142,12 @@ def test_leaves_and_filled_are_inverse():
     assert again["b"][1] is None
     assert np.array_equal(again["b"][2][0], np.arange(3))
     assert again["b"][0] == 1.5
+
+
+@pytest.mark.parametrize("text", [None, "{", "{}", "[]", '{"files": [], "versions": {}}'])
+def test_a_broken_manifest_is_an_error(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(references, "MANIFEST", tmp_path / "manifest.json")
+    if text is not None:
+        (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"manifest.json is missing or broken"):
+        references.manifest.__wrapped__()

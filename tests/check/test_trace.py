@@ -46,7 +46,7 @@ def test_noise_has_no_cause(name, size):
     said = trace(m, found)
     assert said.first.name.removesuffix(".LayerNorm") == name
     assert said.causes == []
-    assert "No usual mistake" in str(said)
+    assert "None of the mistakes that trace knows" in str(said)
 
 
 def test_noise_in_the_weights_has_no_cause():
@@ -264,6 +264,88 @@ def test_fewer_layers():
     found = trace(m, BertModel(two, params))
     assert found.first.name == "pooler.dense"
     assert found.config["num_hidden_layers"] == (4, 2)
+    assert "REFERENCE has 4 layers, OTHER 2" in str(found)
+
+
+def test_fewer_layers_differ_though_all_else_agrees(tmp_path):
+    """Without a pooler nothing is computed after the layers that both have."""
+    m = small()
+    bare = {n: p for n, p in m.params.items() if "pooler" not in n and n.startswith("bert.")}
+    folders = []
+    for n in (4, 3):
+        config = replace(m.config, layers=m.config.layers[:n], labels=())
+        BertModel(config, m.params).save_pretrained(tmp_path / str(n))
+        from safetensors.numpy import save_file
+
+        few = {k.removeprefix("bert."): p for k, p in bare.items() if f".layer.{n}" not in k}
+        save_file(few, tmp_path / str(n) / "model.safetensors")
+        folders.append(tmp_path / str(n))
+    found = trace(*folders)
+    assert found.first is None
+    assert not found
+    assert found.apart == ["REFERENCE has 4 layers, OTHER 3"]
+    assert trace(folders[0], folders[0])
+
+
+def test_labels_in_another_order_in_the_config_alone():
+    m = small()
+    found = trace(m, like(m, replace(m.config, labels=("yes", "maybe", "no"))))
+    assert not found
+    assert found.first is None
+    assert found.causes[0].cause == "label-order"
+    assert "output 0 is no in REFERENCE, yes in OTHER" in str(found)
+    assert trace(m, like(m, replace(m.config, labels=())))
+
+
+@pytest.mark.parametrize(("kind", "rtol"), [("float16", 1e-3), ("bfloat16", 8e-3)])
+def test_numbers_in_half_precision_have_a_tolerance_of_their_own(kind, rtol, tmp_path):
+    """Whatever type they are saved in; it loosens no other tensor's."""
+    m = small()
+    found = dump(m)
+    name = "attentions.0"
+    p = found.pop("encoder.layer.0.attention.self.probabilities")
+    half = p.astype(np.float16) if kind == "float16" else _upper(p)
+    said = trace(m, found | {name: half.astype(np.float32)})
+    assert said, str(said)
+    assert said.rtol == {"float32": 4e-6, kind: rtol}
+    assert {row.rtol for row in said.rows if row.name != name} == {4e-6}
+    rounded = {n: _upper(a) if kind == "bfloat16" else a.astype(np.float16)
+               for n, a in found.items() if a.dtype == np.float32}  # fmt: skip
+    write_tensors(tmp_path / "a.safetensors", found | rounded, {})
+    assert trace(m, tmp_path / "a.safetensors")
+    strict = trace(m, found | rounded, rtol=1e-6)
+    assert not any(kind in cause.says for cause in strict.causes)
+    with F.swap(layernorm=(lambda x, g, b, _: F.OPS["layernorm_forward"](x, g, b, 1e-4), None)):
+        other = dump(m)
+    del other["encoder.layer.0.attention.self.probabilities"]
+    assert trace(m, other | {name: half}).causes[0].cause == "other-eps"
+
+
+def _upper(a):
+    """float32 with the upper 16 bits, to the nearest."""
+    return ((a.view(np.uint32) + 0x8000) & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+def test_a_formula_that_a_later_tensor_refutes_is_no_cause():
+    """The mask is ignored in the first layer's numbers, and not in the next ones."""
+    m = small()
+    _, _, keep = batch(m.config, rows=3)
+    ignored, right = dump(m, keep=np.ones_like(keep)), dump(m)
+    name = "encoder.layer.0.attention.self.probabilities"
+    said = trace(m, right | {name: ignored[name]})
+    assert said.causes[0].refuted
+    assert "None of the mistakes that trace knows" in str(said)
+    assert f"Explains only {name}" in str(said)
+    assert "Consistent with" not in str(said)
+
+
+def test_positions_that_depend_on_the_text():
+    m = small()
+    found = dump(m)
+    name = "embeddings.position_embeddings"
+    rows = np.repeat(found[name], 3, 0)
+    rows[1] = rows[1][::-1]
+    assert "RoBERTa" in str(trace(m, found | {name: rows}))
 
 
 def test_scores_that_are_not_scaled():
@@ -315,7 +397,7 @@ def test_files_of_activations(tmp_path):
         assert said, str(said)
         assert said.count == 4 + 4 * 12 + 3
     m.save(tmp_path / "model.safetensors")
-    assert trace(m, tmp_path / "model.safetensors").rtol == 1e-9
+    assert trace(m, tmp_path / "model.safetensors").rtol == {"float64": 1e-9}
 
 
 def hostile(path):
@@ -361,6 +443,14 @@ def test_what_is_refused(tmp_path):
         trace(m, tmp_path / "no-such")
     with pytest.raises(ValueError, match="without input_ids"):
         trace(m, m, attention_mask=[[1]])
+    with pytest.raises(ValueError, match="seed is -1"):
+        trace(m, m, seed=-1)
+    np.savez(tmp_path / "a.npz", **dump(m, only=lambda n: n == "none"))
+    with pytest.raises(ValueError, match="has no activation") as caught:
+        trace(m, tmp_path / "a.npz")
+    assert "whole" not in str(caught.value)
+    with pytest.raises(ValueError, match="give it as OTHER"):
+        trace(tmp_path / "a.npz", m)
     with pytest.raises(ValueError, match="no tokenizer"):
         trace(m, m, texts=["a"])
     with pytest.raises(ValueError, match="pairs without texts"):

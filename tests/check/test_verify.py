@@ -56,6 +56,53 @@ def test_a_wrong_formula_fails(id, swapped, forms):
     assert any(case.report for case in row.cases)
 
 
+def test_float64_out_of_float32_fails():
+    forward, backward = ops.gelu_forward, ops.gelu_backward
+    wide = (lambda x: (np.asarray(forward(x)[0], np.float64), x)), backward
+    with kernels.swap(gelu=wide):
+        (row,) = verify(["gelu"]).rows
+    assert row.checks["numpy"].state == "wrong"
+    assert "float64 out of float32" in row.cases[0].report
+
+
+def test_a_formula_that_is_wrong_in_its_second_block_fails(monkeypatch):
+    gelu = importlib.import_module("minibert.ops.gelu")
+    right = gelu._in_blocks
+
+    def first_block_only(function, *arrays):
+        out = right(function, *arrays)
+        out.reshape(-1)[gelu.BLOCK :] = 0
+        return out
+
+    monkeypatch.setattr(gelu, "_in_blocks", first_block_only)
+    assert not verify(["gelu"])
+
+
+@pytest.mark.skipif(bool(kernels.available("numba")[1]), reason="Numba is missing")
+def test_a_kernel_that_never_runs_proves_nothing(monkeypatch):
+    table, _ = kernels.available("numba")
+    monkeypatch.setitem(table, "gelu_forward", lambda *args, **kwargs: NotImplemented)
+    monkeypatch.setitem(table, "gelu_backward", lambda *args, **kwargs: NotImplemented)
+    (row,) = verify(["gelu"]).rows
+    assert row.verdict == "FAILED: numba"
+
+
+def test_a_wrong_level_in_the_environment_is_no_formulas_fault(monkeypatch):
+    monkeypatch.setenv("MINIBERT_KERNELS", "bogus")
+    monkeypatch.setitem(kernels._state, "level", None)
+    with pytest.raises(ValueError, match="kernels level is 'bogus'"):
+        verify(["relu"])
+
+
+def test_a_negative_seed():
+    with pytest.raises(ValueError, match="seed is -1"):
+        verify(["relu"], seed=-1)
+
+
+def test_a_formula_named_twice_is_one_row():
+    assert len(verify(["relu", "relu"]).rows) == 1
+
+
 def test_a_wrong_loop_form_fails(monkeypatch):
     formula = formula_called("softmax")
     wrong_case = replace(formula.cases[0], forward=lambda s: np.exp(s))

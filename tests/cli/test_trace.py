@@ -60,6 +60,12 @@ def test_activations_texts_and_ids(pair, tmp_path, capsys):
     assert command("trace", pair[0], tmp_path / "bare.npz", "--ids", *ids) == 0
     assert command("trace", pair[1], tmp_path / "a.npz") == 1
     assert "hidden_states.2" in capsys.readouterr().out
+    one = {"last_hidden_state": m(**m.tokenizer(["bad"])).last_hidden_state}
+    np.savez(tmp_path / "one.npz", **one)
+    assert command("trace", pair[0], tmp_path / "one.npz", "--text", "bad") == 0
+    out = capsys.readouterr().out
+    assert "1 text," in out
+    assert "The one tensor agrees" in out
     assert "has no input_ids" in refused(capsys, "trace", pair[0], tmp_path / "bare.npz")
 
 
@@ -74,6 +80,9 @@ def test_the_help_has_the_recipe(capsys):
 def test_what_is_refused(pair, tmp_path, capsys):
     assert "OTHER: there is no" in refused(capsys, "trace", pair[0], tmp_path / "none")
     assert "give one of them" in refused(capsys, "trace", *pair, "--ids", "2 3", "--text", "a")
+    assert "--ids has the row ''" in refused(capsys, "trace", *pair, "--ids", "")
+    assert "below 2^31" in refused(capsys, "trace", *pair, "--ids", "2 " + "9" * 30)
+    assert "--seed is -1" in refused(capsys, "trace", *pair, "--seed", "-1")
     assert "--ids is numbers" in refused(capsys, "trace", *pair, "--ids", "2 x")
     assert "--rtol is nan" in refused(capsys, "trace", *pair, "--rtol", "nan")
     assert "a.npz" in refused(capsys, "trace", pair[0], write(tmp_path / "a.npz", b"PK\3\4 cut"))

@@ -7,6 +7,7 @@ pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from minibert.check import assert_close
 from minibert.check.cases import CASES, FORMULAS
+from minibert.check.cases.plain import plain_inputs
 from minibert.check.references import golden, golden_names
 
 from .harness import REFERENCES, golden_arrays, load_references
@@ -23,6 +24,7 @@ def test_every_case_has_a_reference_and_the_other_way_round():
 def test_regenerated(case):
     stored = golden(str(case))
     assert stored.source == REFERENCES[case.op].named(case.mode)
+    assert stored.plain == plain_inputs(case)
     made = golden_arrays(case)
     assert made.keys() == stored.arrays.keys()
     for name, array in made.items():

@@ -122,7 +122,7 @@ def classify(p, config, pooled, masks=None):
     if config.pooler == "tinybert":
         seen = torch.where(pooled > 0, pooled, 0.0)
     else:
-        seen = drop(pooled, masks, 1 + SITES_PER_LAYER * len(config.layers), config.dropout)
+        seen = drop(pooled, masks, 1 + SITES_PER_LAYER * len(config.layers), config.head_dropout)
     return dense(seen, p, "classifier")
 
 
@@ -134,7 +134,7 @@ def follows(p, pooled):
 def label_tokens(p, config, x, masks=None):
     """Logits (B,L,C) of the last states, dropped out at the site after the last layer's."""
     site = 1 + SITES_PER_LAYER * len(config.layers)
-    return dense(drop(x, masks, site, config.dropout), p, "classifier")
+    return dense(drop(x, masks, site, config.head_dropout), p, "classifier")
 
 
 def find_span(p, x):

@@ -13,7 +13,8 @@ def _inputs(bias=None, cross=False, head_mask=False, want_scores=False, drop=Fal
         S = z.S if cross else z.L
         q = rng.standard_normal((z.B, z.H, z.L, z.K))
         k, v = (rng.standard_normal((z.B, z.H, S, z.K)) for _ in "kv")
-        made = {"padding": lambda: padding(rng, z, S, dtype), "causal": lambda: causal(S, dtype)}
+        made = {"padding": lambda: padding(rng, z, S, dtype), "causal": lambda: causal(S, dtype),
+                "heads": lambda: rng.standard_normal((z.B, z.H, z.L, S))}
         kwargs = {"want_scores": want_scores} if want_scores else {}
         if head_mask:
             kwargs["head_mask"] = rng.uniform(0.3, 1.7, z.H)
@@ -52,6 +53,7 @@ FORMULAS = (
             _case(""),
             _case("padding", bias="padding"),
             _case("causal", bias="causal"),
+            _case("bias-by-head", bias="heads"),
             _case("cross", bias="padding", cross=True),
             _case("scores", bias="padding", want_scores=True),
             _case("head-mask", bias="padding", head_mask=True, want_scores=True),

@@ -1,5 +1,7 @@
 """Distillation: TinyBERT's losses inside the Transformer, and which layer learns from which."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from minibert.check import spec
@@ -14,6 +16,11 @@ from minibert.distill import (
 )
 from minibert.model import Encoded
 
+PARTS = ("attention", "hidden", "embedding")
+# Only the loss is learned from: no gradient comes into the parts.
+COTANGENT = {"cotangent": {"loss": 1.3, "parts": None}}
+EDGE = {"exact": False, "why_inexact": "the loss jumps where a score is -100"}
+
 # ------------------------------------------------------------------------------------------ inputs
 
 
@@ -26,19 +33,26 @@ def _side(rng, z, D, layers):
     return hidden | scores
 
 
-def _losses(options, low_scores=False):
-    """Two layers that learn from four, with padding; `low_scores` are real ones below -100."""
+def _losses(options, low_scores=False, edge=False):
+    """Two layers that learn from four, with padding; `low_scores` are real ones below -100.
+
+    `edge`: a real score of exactly -100, a padded one of 950, and equal widths.
+    """
 
     def make(rng, z, dtype):
-        student, teacher = _side(rng, z, z.F, 2), _side(rng, z, z.D, 4)
+        D_s, D_t = (z.F, z.F) if edge else (z.F, z.D)
+        student, teacher = _side(rng, z, D_s, 2), _side(rng, z, D_t, 4)
         keep = np.arange(z.L) < np.linspace(z.L, 2, z.B).astype(int)[:, None]
-        proj = init_projections(z.F, z.D, mode=options.mode)
+        proj = init_projections(D_s, D_t, mode=options.mode)
         proj = {name: rng.standard_normal(w.shape) / np.sqrt(z.F) for name, w in proj.items()}
         if low_scores:
             for i in range(2):
                 student[f"scores.{i}"][:, 1, :2, 0] = -130.0, -250.0
             for i in range(4):
                 teacher[f"scores.{i}"][:, 1, 1:3, 0] = -250.0, -101.0
+        if edge:
+            student["scores.0"][:, 1, 1, 0] = -100.0
+            student["scores.1"][-1, 2, 1, -1] = 950.0
         return (student, teacher, keep, proj, options), {}
 
     return make
@@ -70,12 +84,13 @@ def _pair():
     """`tinybert_loss`, which returns loss and gradients at once, as a forward and a backward."""
 
     def forward(student, teacher, keep, proj, options):
-        loss, _, *gradients = tinybert_loss(
+        loss, parts, *gradients = tinybert_loss(
             encoded(student), encoded(teacher), keep, proj, options
         )
-        return student["hidden.0"].dtype.type(loss), gradients
+        return {"loss": student["hidden.0"].dtype.type(loss), "parts": parts}, gradients
 
-    def backward(dloss, gradients):
+    def backward(d, gradients):
+        dloss = d["loss"]
         d_student, d_proj = gradients
         d_side = _named(d_student.hidden, d_student.scores)
         return tuple({name: dloss * g for name, g in grads.items()} for grads in (d_side, d_proj))
@@ -87,12 +102,19 @@ def _pair():
 
 
 def _loops_loss(student, teacher, keep, proj, options):
-    return spec.tinybert_loss_forward(encoded(student), encoded(teacher), keep, proj, options)
+    sides = encoded(student), encoded(teacher), keep, proj
+    none = dict.fromkeys(PARTS, False)
+    parts = {
+        part: spec.tinybert_loss_forward(*sides, replace(options, **none | {part: True}))
+        for part in PARTS
+        if getattr(options, part)
+    }
+    return {"loss": spec.tinybert_loss_forward(*sides, options), "parts": parts}
 
 
-def _loops_loss_backward(dloss, student, teacher, keep, proj, options):
+def _loops_loss_backward(d, student, teacher, keep, proj, options):
     dhidden, dscores, d_proj = spec.tinybert_loss_backward(
-        dloss, encoded(student), encoded(teacher), keep, proj, options
+        d["loss"], encoded(student), encoded(teacher), keep, proj, options
     )
     return _named(dhidden, dscores), d_proj
 
@@ -101,9 +123,11 @@ def _loops_loss_backward(dloss, student, teacher, keep, proj, options):
 
 
 def _loss_case(mode, options, **inputs):
+    exact = EDGE if inputs.get("edge") else {}
     return Case(
         "tinybert-loss", mode, _losses(options, **inputs), (0, 3),
         _loops_loss, _loops_loss_backward, pair=_pair, levels=("numba",),
+        gradcheck=COTANGENT, **exact,
     )
 
 
@@ -144,7 +168,14 @@ FORMULAS = (
         cases=(
             _loss_case("paper-all", TinyBertSpec((2, 4))),
             _loss_case("paper-exact", TinyBertSpec((2, 4), pad="exact")),
+            _loss_case(
+                "paper-hidden-only", TinyBertSpec((2, 4), attention=False, embedding=False)
+            ),
+            _loss_case(
+                "paper-attention-only", TinyBertSpec((2, 4), hidden=False, embedding=False)
+            ),
             _loss_case("repo", TinyBertSpec((2, 4), mode="repo"), low_scores=True),
+            _loss_case("repo-edge", TinyBertSpec((2, 4), mode="repo"), edge=True),
         ),
     ),
     Formula(

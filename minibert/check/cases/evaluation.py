@@ -10,6 +10,7 @@ from minibert.eval import (
     exact_match,
     f1,
     matthews,
+    mean_squared_error,
     pearson,
     spearman,
 )
@@ -28,6 +29,9 @@ ANSWERS = (  # with what is right
     ("the", ("",)),
     ("Paris", ()),
     ("", ("Paris", "in Paris")),
+    ("塞纳", ("塞纳河", "在塞纳")),  # one character, one word
+    ("the塞纳 河。", ("塞纳河",)),
+    ("«Das» 〈3〉", ("das 3",)),
 )
 
 # ----------------------------------------------------------------------------------------- library
@@ -153,6 +157,19 @@ FORMULAS = (
         cases=(
             plain_case("pearson", "", _numbers(), spec.pearson, pearson),
             plain_case("pearson", "far-from-zero", _numbers(mean=1000.0), spec.pearson, pearson),
+        ),
+    ),
+    Formula(
+        id="mean-squared-error",
+        title="Mean squared error",
+        source="its definition",
+        tex=(r"\mathrm{MSE} = \frac{1}{n} \sum_i (x_i - y_i)^2",),
+        code=(mean_squared_error,),
+        loops=(spec.mean_squared_error,),
+        cases=(
+            plain_case(
+                "mean-squared-error", "", _numbers(), spec.mean_squared_error, mean_squared_error
+            ),
         ),
     ),
     Formula(

@@ -1,10 +1,13 @@
 """The operations that the model calls: compositions, which kernels compute in one pass."""
 
+import numpy as np
+
 from minibert import ops
 from minibert.check import spec
 from minibert.check.cases import loops
 from minibert.check.cases.case import SQUARE, Case, Formula
 from minibert.check.cases.inputs import gamma, hidden, linear, weight
+from minibert.check.cases.int8 import LINEAR_TOLERANCE
 from minibert.ops import Drop
 
 
@@ -13,11 +16,18 @@ def _qkv_inputs(rng, z, dtype):
     return (hidden(rng, z.B, z.L, z.D), *(a for pair in weights for a in pair)), {}
 
 
-def _sublayer_inputs(drop=False):
+def _qkv_int8_inputs(rng, z, dtype):
+    (x, *weights), _ = _qkv_inputs(rng, z, dtype)
+    codes = (ops.quantize_symmetric(w) for w in weights[::2])
+    return (x, *(a for pair in zip(codes, weights[1::2], strict=True) for a in pair)), {}
+
+
+def _sublayer_inputs(drop=False, **options):
     def make(rng, z, dtype):
         x, w, b = hidden(rng, z.B, z.L, z.F), weight(rng, z.D, z.F), rng.standard_normal(z.D)
         residual = hidden(rng, z.B, z.L, z.D)
         kwargs = {"drop": Drop(0.3, seed=1, step=2, site=3)} if drop else {}
+        kwargs |= options
         return (x, w, b, residual, gamma(rng, z.D), rng.standard_normal(z.D)), kwargs
 
     return make
@@ -26,6 +36,14 @@ def _sublayer_inputs(drop=False):
 def _loops_qkv(x, *weights):
     pairs = zip(weights[::2], weights[1::2], strict=True)
     return tuple(loops.linear_forward(x, w, b) for w, b in pairs)
+
+
+def _loops_qkv_int8(x, *weights):
+    x_rows, pairs = loops.rows(np.float32(x)), zip(weights[::2], weights[1::2], strict=True)
+    found = (
+        spec.int8_linear_forward(x_rows, w.scale[:, None] * w.q, np.float32(b)) for w, b in pairs
+    )
+    return tuple(y.reshape(*x.shape[:-1], -1) for y in found)
 
 
 def _loops_qkv_backward(dout, x, *weights):
@@ -77,6 +95,9 @@ FORMULAS = (
         cases=(
             Case("qkv", "", _qkv_inputs, *_QKV),
             Case("qkv", "square", _qkv_inputs, *_QKV, sizes=SQUARE),
+            Case(
+                "qkv", "int8", _qkv_int8_inputs, (), _loops_qkv_int8, tolerance=LINEAR_TOLERANCE
+            ),
         ),
     ),
     Formula(
@@ -117,6 +138,7 @@ FORMULAS = (
         cases=(
             Case("linear_add_layernorm", "", _sublayer_inputs(), *_SUBLAYER),
             Case("linear_add_layernorm", "square", _sublayer_inputs(), *_SUBLAYER, sizes=SQUARE),
+            Case("linear_add_layernorm", "large-eps", _sublayer_inputs(eps=0.3), *_SUBLAYER),
             Case("linear_add_layernorm", "dropout", _sublayer_inputs(drop=True), *_SUBLAYER),
         ),
     ),

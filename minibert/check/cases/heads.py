@@ -72,6 +72,8 @@ def _windows(max_answer, threshold):
     def make(rng, z, dtype):
         start, end = (3 * rng.standard_normal((z.B + 1, z.S)) for _ in "se")
         context = np.arange(z.S) > rng.integers(1, 4, (z.B + 1, 1))
+        # Higher than everything else, but a place too far apart.
+        start[0, 5] = end[0, 5 + max_answer] = 20.0
         return (start, end, context), {"max_answer": max_answer, "threshold": threshold}
 
     return make
@@ -194,6 +196,10 @@ FORMULAS = (
             _case("classification", "tinybert", "classification", pooler="tinybert"),
             _case("classification", "regression", "classification", classes=1),
             _case("classification", "dropout", "classification", dropout=True),
+            _case(
+                "classification", "classifier-dropout", "classification", dropout=True,
+                classifier_dropout=0.15,
+            ),
         ),
     ),
     Formula(

@@ -41,8 +41,49 @@ def _extremes(rng, z, dtype):
     return (qx, qw), {}
 
 
+def _long_codes(rng, z, dtype):
+    """More inputs than any loop takes in one step, an odd number; float32 cannot hold the sums."""
+    qx, qw = (rng.integers(64, 128, (n, 4099)) for n in (3, 7))
+    qx[0], qx[1, ::2] = -qx[0], 1 - qx[1, ::2]
+    return (qx.astype(np.int8), qw.astype(np.int8)), {}
+
+
 def _layer(rng, z, dtype):
     return (hidden(rng, z.B, z.L, z.D), weight(rng, z.F, z.D), rng.standard_normal(z.F)), {}
+
+
+def _long_layer(rng, z, dtype):
+    return (hidden(rng, 3, 333), weight(rng, 7, 333), rng.standard_normal(7)), {}
+
+
+def _halves(rng, *shape):
+    """k + 1/2, between -100 and 100."""
+    return rng.integers(-100, 100, shape) + 0.5
+
+
+def _weight_ties(rng, z, dtype):
+    """Halves at scale 1, a row of zeros, and halves of scales that float32 must round."""
+    w = _halves(rng, 13, 41)
+    w[:, 0] = 127
+    w[1] = 0
+    w[2:] *= rng.uniform(0.1, 2, (11, 1))
+    return (w,), {}
+
+
+def _no_weights(rng, z, dtype):
+    """Nothing but zeros: every scale is the guard."""
+    return (np.zeros((z.F, z.D)),), {}
+
+
+def _token_ties(rng, z, dtype):
+    """As `_weight_ties`, around an odd zero point; in one row it is nearly a half itself."""
+    x = _halves(rng, 13, 41)
+    x[:, :2] = -101, 154
+    x[1] = 0
+    x[2, 2:] = np.abs(x[2, 2:])
+    x[2, :2] = -1.4999999, 253.5
+    x[3:] *= rng.uniform(0.1, 2, (10, 1))
+    return (x,), {}
 
 
 def _linear():
@@ -73,6 +114,12 @@ def _loops_linear(x, w, b):
     return y.reshape(*x.shape[:-1], len(w))
 
 
+def _linear_case(mode, make):
+    return Case(
+        "int8_linear", mode, make, (), _loops_linear, pair=_linear, tolerance=LINEAR_TOLERANCE
+    )
+
+
 FORMULAS = (
     Formula(
         id="quantize-symmetric",
@@ -86,7 +133,11 @@ FORMULAS = (
         ),
         code=(ops.quantize_symmetric, ops.QTensor),
         loops=(spec.quantize_symmetric,),
-        cases=(Case("quantize_symmetric", "", _weights, (), _loops_symmetric),),
+        cases=(
+            Case("quantize_symmetric", "", _weights, (), _loops_symmetric),
+            Case("quantize_symmetric", "ties", _weight_ties, (), _loops_symmetric),
+            Case("quantize_symmetric", "zeros", _no_weights, (), _loops_symmetric),
+        ),
     ),
     Formula(
         id="quantize-affine",
@@ -104,6 +155,7 @@ FORMULAS = (
         cases=(
             Case("quantize_affine", "", _tokens, (), _loops_affine),
             Case("quantize_affine", "one-sided", _one_sided, (), _loops_affine),
+            Case("quantize_affine", "ties", _token_ties, (), _loops_affine),
         ),
     ),
     Formula(
@@ -116,6 +168,7 @@ FORMULAS = (
         cases=(
             Case("int8_matmul", "", _codes, (), _loops_matmul),
             Case("int8_matmul", "extremes", _extremes, (), _loops_matmul),
+            Case("int8_matmul", "long", _long_codes, (), _loops_matmul),
         ),
     ),
     Formula(
@@ -128,16 +181,6 @@ FORMULAS = (
         ),
         code=(ops.int8_linear_forward, ops.quantize_affine, ops.int8_matmul),
         loops=(spec.int8_linear_forward, spec.quantize_affine, spec.int8_matmul),
-        cases=(
-            Case(
-                "int8_linear",
-                "",
-                _layer,
-                (),
-                _loops_linear,
-                pair=_linear,
-                tolerance=LINEAR_TOLERANCE,
-            ),
-        ),
+        cases=(_linear_case("", _layer), _linear_case("long", _long_layer)),
     ),
 )

@@ -9,11 +9,13 @@ from minibert.check.cases.inputs import hidden, keep_tokens
 from minibert.check.cases.loops import rows
 
 
-def _labels(ignore=False, smoothing=0.0, ignore_index=-100):
+def _labels(ignore=False, smoothing=0.0, ignore_index=-100, nothing_counts=False):
     def make(rng, z, dtype):
         labels = rng.integers(0, z.C, (z.B, z.L))
         if ignore:
             labels[0, 1:3] = ignore_index
+        if nothing_counts:
+            labels[:] = ignore_index
         kwargs = {"ignore_index": ignore_index} if ignore_index != -100 else {}
         return (2 * rng.standard_normal((z.B, z.L, z.C)), labels), kwargs | (
             {"smoothing": smoothing} if smoothing else {}
@@ -22,9 +24,10 @@ def _labels(ignore=False, smoothing=0.0, ignore_index=-100):
     return make
 
 
-def _two_logits(**options):
+def _two_logits(by_token=False, **options):
     def make(rng, z, dtype):
-        return tuple(2 * rng.standard_normal((z.B + 3, z.C)) for _ in "st"), options
+        shape = (z.B, z.L, z.C) if by_token else (z.B + 3, z.C)
+        return tuple(2 * rng.standard_normal(shape) for _ in "st"), options
 
     return make
 
@@ -56,24 +59,27 @@ def _loops_cross_entropy_backward(dloss, logits, labels, *, ignore_index=-100, s
 
 
 def _count(student, mean):
-    return student.size if mean == "all" else len(student)
+    return student.size if mean == "all" else len(rows(student))
 
 
 def _loops_soft(student, teacher, *, tau=1.0, mean="batch"):
-    return spec.soft_cross_entropy_forward(student, teacher, tau, _count(student, mean))
+    n = _count(student, mean)
+    return spec.soft_cross_entropy_forward(rows(student), rows(teacher), tau, n)
 
 
 def _loops_soft_backward(dloss, student, teacher, *, tau=1.0, mean="batch"):
     n = _count(student, mean)
-    return (dloss * spec.soft_cross_entropy_backward(student, teacher, tau, n),)
+    dz = spec.soft_cross_entropy_backward(rows(student), rows(teacher), tau, n)
+    return (dloss * dz.reshape(student.shape),)
 
 
 def _loops_kl(student, teacher, *, tau=1.0):
-    return spec.kl_forward(student, teacher, tau)
+    return spec.kl_forward(rows(student), rows(teacher), tau)
 
 
 def _loops_kl_backward(dloss, student, teacher, *, tau=1.0):
-    return (dloss * spec.kl_backward(student, teacher, tau),)
+    dz = spec.kl_backward(rows(student), rows(teacher), tau)
+    return (dloss * dz.reshape(student.shape),)
 
 
 def _loops_of_rows(function):
@@ -129,6 +135,7 @@ FORMULAS = (
         cases=(
             _labelled_case(""),
             _labelled_case("ignore", ignore=True),
+            _labelled_case("nothing-counts", nothing_counts=True),
             _labelled_case("ignore-index-0", ignore=True, ignore_index=0),
             _labelled_case("ignore-index-0-smoothing", ignore=True, ignore_index=0, smoothing=0.1),
             _labelled_case("smoothing", smoothing=0.1),
@@ -151,6 +158,7 @@ FORMULAS = (
             _soft_case(""),
             _soft_case("tau", tau=3.0),
             _soft_case("low-tau", tau=0.5),
+            _soft_case("tokens", by_token=True),
             _soft_case("all", mean="all"),
             _soft_case("tau-all", tau=0.5, mean="all"),
         ),
@@ -168,6 +176,7 @@ FORMULAS = (
         loops=(spec.kl_forward, spec.kl_backward),
         cases=(
             Case("kl", "", _two_logits(), *_KL),
+            Case("kl", "tokens", _two_logits(by_token=True), *_KL),
             Case("kl", "tau", _two_logits(tau=3.0), *_KL),
             Case("kl", "low-tau", _two_logits(tau=0.5), *_KL),
         ),

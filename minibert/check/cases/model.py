@@ -12,6 +12,7 @@ from minibert.config import BertConfig, LayerSize
 from minibert.model import FLOAT, Encoded, encoder_backward, encoder_forward, init_params
 from minibert.model.block import block_backward, block_forward
 from minibert.model.encoder import SITES_PER_LAYER
+from minibert.model.linear import ComposedLinear
 from minibert.model.params import layer_prefix, layer_view
 from minibert.ops import Drop
 
@@ -99,9 +100,9 @@ def _block(padding=False, head_mask=False, dropout=False):
     return make
 
 
-def _encoder(pad_word=False, dropout=False, widths=False):
+def _encoder(pad_word=False, dropout=False, widths=False, **changes):
     def make(rng, z, dtype):
-        config = small_config(z)
+        config = small_config(z, **changes)
         if widths:
             layers = LayerSize(z.H, z.K, z.F), LayerSize(2, 3, 13)
             config = replace(config, layers=layers)
@@ -115,18 +116,22 @@ def _encoder(pad_word=False, dropout=False, widths=False):
 # ----------------------------------------------------------------------------------------- library
 
 
-def _layer_forward(x, params, keep, config, *, drop=None):
+def _layer_forward(x, params, keep, config, *, drop=None, linear=FLOAT):
     bias = None if keep.all() else F.padding_bias(keep, x.dtype)
     x2, scores, cache = block_forward(
         x, params, config.layers[0], config, bias, name="", site=1, want_scores=True,
-        drop=drop and drop.at(0, config.dropout), linear=FLOAT,
+        drop=drop and drop.at(0, config.dropout), linear=linear,
     )
-    return LayerOutput(x2, scores), (cache, config)
+    return LayerOutput(x2, scores), (cache, config, linear)
 
 
 def _layer_backward(d, cache):
-    cache, config = cache
-    return block_backward(d.x, d.scores, cache, config.layers[0], name="", linear=FLOAT)
+    cache, config, linear = cache
+    return block_backward(d.x, d.scores, cache, config.layers[0], name="", linear=linear)
+
+
+def _composed_forward(x, params, keep, config, *, drop=None):
+    return _layer_forward(x, params, keep, config, drop=drop, linear=ComposedLinear())
 
 
 def _encode(params, config, ids, segments, keep, *, drop=None):
@@ -173,10 +178,10 @@ def _loops_encoder_backward(d, params, config, ids, segments, keep, *, drop=None
 # ------------------------------------------------------------------------------------------- table
 
 
-def _block_case(mode, **options):
+def _block_case(mode, forward=_layer_forward, **options):
     return Case(
         "block", mode, _block(**options), (0, 1), _loops_layer, _loops_layer_backward,
-        pair=lambda: (_layer_forward, _layer_backward), levels=LEVELS, gradcheck=DIRECTIONS,
+        pair=lambda: (forward, _layer_backward), levels=LEVELS, gradcheck=DIRECTIONS,
     )
 
 
@@ -207,6 +212,7 @@ FORMULAS = (
             _block_case("padding", padding=True),
             _block_case("head-mask", padding=True, head_mask=True),
             _block_case("dropout", padding=True, dropout=True),
+            _block_case("composed", _composed_forward, padding=True, dropout=True),
         ),
     ),
     Formula(
@@ -223,6 +229,8 @@ FORMULAS = (
         cases=(
             _encoder_case(""),
             _encoder_case("pad-word", pad_word=True),
+            _encoder_case("other-pad", pad_word=True, pad_id=3),
+            _encoder_case("large-eps", eps=0.1),
             _encoder_case("dropout", dropout=True),
             _encoder_case("widths", widths=True),
         ),

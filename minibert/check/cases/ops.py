@@ -46,16 +46,42 @@ def _embedding(pad_id, with_segments=True):
     return make
 
 
-def _each(op, forward, backward):
+def _embedding_int8(rng, z, dtype):
+    (*tables, ids), kwargs = _embedding(None)(rng, z, dtype)
+    return (*map(ops.quantize_symmetric, tables), ids), kwargs
+
+
+def _extreme(rng, z, dtype):
+    return (np.array([[-30, -6.5, -1e-4, 0, 1e-4], [6.5, 26.9, 27.1, 30, 1]]),), {}
+
+
+def _extreme_logits(rng, z, dtype):
+    return (800 * rng.choice([-1, 1], (z.B, z.L, z.C)) + rng.standard_normal((z.B, z.L, z.C)),), {}
+
+
+def _with_zeros(rng, z, dtype):
+    (x,), _ = elementwise(rng, z, dtype)
+    x[:, ::2] = 0
+    return (x,), {}
+
+
+def _each(op, forward, backward, mode="", make=elementwise, **fields):
     """The case of a function of each entry."""
-    return Case(op, "", elementwise, (0,), forward, lambda dy, x: (backward(dy, x),))
+    return Case(op, mode, make, (0,), forward, lambda dy, x: (backward(dy, x),), **fields)
 
 
+def _loops_embedding_int8(word, position, segment, ids, segments, pad_id):
+    tables = (np.float64(t.q) * t.scale[:, None] for t in (word, position, segment))
+    return spec.embedding_forward(*tables, ids, segments)
+
+
+ROUNDING_32 = 1e-6  # int8 tables give float32
 _LINEAR = (0, 1, 2), loops.linear_forward, loops.linear_backward
 _LAYERNORM = (0, 1, 2), loops.layernorm_forward, loops.layernorm_backward
 _SOFTMAX = loops.softmax_forward, loops.softmax_backward
 _LOG_SOFTMAX = loops.log_softmax_forward, loops.log_softmax_backward
 _EMBEDDING = (0, 1, 2), loops.embedding_forward, loops.embedding_backward
+_KINK = {"exact": False, "why_inexact": "at 0 there is no derivative: the gradient is 0"}
 _PAD = {"exact": False, "why_inexact": "look-ups give the padding word's row no gradient"}
 
 FORMULAS = (
@@ -105,7 +131,10 @@ FORMULAS = (
         ),
         code=(ops.erf,),
         loops=(spec.erf,),
-        cases=(Case("erf", "", elementwise, (), spec.erf),),
+        cases=(
+            Case("erf", "", elementwise, (), spec.erf),
+            Case("erf", "extreme", _extreme, (), spec.erf),
+        ),
     ),
     Formula(
         id="gelu",
@@ -151,7 +180,10 @@ FORMULAS = (
         tex=(r"y = \max(x, 0) \qquad dx = dy\, [x > 0]",),
         code=(ops.relu_forward, ops.relu_backward),
         loops=(spec.relu_forward, spec.relu_backward),
-        cases=(_each("relu", spec.relu_forward, spec.relu_backward),),
+        cases=(
+            _each("relu", spec.relu_forward, spec.relu_backward),
+            _each("relu", spec.relu_forward, spec.relu_backward, "zeros", _with_zeros, **_KINK),
+        ),
     ),
     Formula(
         id="softmax",
@@ -178,7 +210,13 @@ FORMULAS = (
         ),
         code=(ops.log_softmax_forward, ops.log_softmax_backward),
         loops=(spec.log_softmax_forward, spec.log_softmax_backward),
-        cases=(Case("log_softmax", "", _scores, (0,), *_LOG_SOFTMAX),),
+        cases=(
+            Case("log_softmax", "", _scores, (0,), *_LOG_SOFTMAX),
+            Case(
+                "log_softmax", "extreme", _extreme_logits, (0,), *_LOG_SOFTMAX,
+                gradcheck={"tolerance": 1e-5},  # differences of large numbers
+            ),
+        ),
     ),
     Formula(
         id="dropout",
@@ -232,6 +270,10 @@ FORMULAS = (
             Case("embedding", "pad", _embedding(0), *_EMBEDDING, **_PAD),
             Case("embedding", "other-pad", _embedding(3), *_EMBEDDING, **_PAD),
             Case("embedding", "no-segments", _embedding(None, with_segments=False), *_EMBEDDING),
+            Case(
+                "embedding", "int8", _embedding_int8, (), _loops_embedding_int8,
+                tolerance=ROUNDING_32,
+            ),
         ),
     ),
     Formula(

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from minibert.check import spec
-from minibert.check.cases.case import Formula, plain_case
+from minibert.check.cases.case import Case, Formula, plain_case
 from minibert.check.cases.model import LEVELS, random_batch, random_params, small_config
 from minibert.config import LayerSize, with_layers
 from minibert.model import bert_forward
@@ -13,6 +13,7 @@ from minibert.model.params import layer_prefix
 from minibert.prune import (
     add_importance,
     magnitude_masks,
+    masking,
     most_important,
     remove_structures,
     with_head_masks,
@@ -24,6 +25,16 @@ TEXTS = "input_ids", "token_type_ids", "attention_mask"
 WEIGHTS = ("intermediate.dense.weight", "intermediate.dense.bias", "output.dense.weight")
 
 # ----------------------------------------------------------------------------------------- library
+
+
+def masked_forward(params, masks):
+    """The parameters with some weights at zero, and what takes gradients back."""
+    return masking(masks)(params)
+
+
+def masked_backward(dout, pull):
+    """The gradients of the parameters, of those of the masked ones."""
+    return pull(dout)
 
 
 def importance(params, batches, *, config):
@@ -54,13 +65,19 @@ def without_structures(params, ids, segments, keep, *, config, heads, neurons):
 # ------------------------------------------------------------------------------------------ inputs
 
 
-def _matrices(scope):
+def _matrices(scope, share):
     def make(rng, z, dtype):
         sizes = {"q": (0.5, z.D, z.D), "w1": (1.0, z.F, z.D), "w2": (2.0, z.D, z.F)}
         params = {name: s * rng.standard_normal((o, i)) for name, (s, o, i) in sizes.items()}
-        return (params, 0.4), {"scope": scope, "names": list(params)}
+        params["w1"][1, 2] = 0.0
+        return (params, share), {"scope": scope, "names": list(params)}
 
     return make
+
+
+def _masked(rng, z, dtype):
+    params = {name: rng.standard_normal((z.F, z.K)) for name in ("w1", "w2")}
+    return (params, {"w1": rng.random((z.F, z.K)) < 0.6}), {}
 
 
 def _config(z):
@@ -103,6 +120,10 @@ def _scores(rng, z, dtype):
     return (rng.standard_normal(z.S), 5), {}
 
 
+def _equal_scores(rng, z, dtype):
+    return (rng.integers(0, 3, z.S) / 2, 5), {}
+
+
 # -------------------------------------------------------------------------------------- loop forms
 
 
@@ -111,6 +132,14 @@ def _loops_masks(params, share, *, scope, names):
         return {name: spec.magnitude_masks([params[name]], share)[0] for name in names}
     masks = spec.magnitude_masks([params[name] for name in names], share)
     return dict(zip(names, masks, strict=True))
+
+
+def _loops_masked_forward(params, masks):
+    return {name: spec.masked(w, masks[name]) if name in masks else w for name, w in params.items()}
+
+
+def _loops_masked_backward(dout, params, masks):
+    return _loops_masked_forward(dout, masks)
 
 
 def _loops_importance(params, batches, *, config):
@@ -156,9 +185,9 @@ def _loops_masked(params, ids, segments, keep, *, config, heads, neurons):
 # ------------------------------------------------------------------------------------------- table
 
 
-def _mask_case(scope):
-    make = _matrices(scope)
-    return plain_case("magnitude-mask", scope, make, _loops_masks, magnitude_masks)
+def _mask_case(mode, scope, share):
+    make = _matrices(scope, share)
+    return plain_case("magnitude-mask", mode, make, _loops_masks, magnitude_masks)
 
 
 FORMULAS = (
@@ -172,7 +201,28 @@ FORMULAS = (
         ),
         code=(magnitude_masks,),
         loops=(spec.magnitude_masks,),
-        cases=(_mask_case("layer"), _mask_case("global")),
+        cases=(
+            _mask_case("layer", "layer", 0.45),  # of 231 weights 103.95, of 441 198.45
+            _mask_case("global", "global", 0.3),  # of 903 weights 270.9
+            _mask_case("nothing", "global", 0.0),  # zeros stay as well
+        ),
+    ),
+    Formula(
+        id="masking",
+        title="Masked weights, and their gradients",
+        source="Han et al. 2015, section 3.1: what was removed gets no gradient",
+        tex=(
+            r"W' = M \odot W",
+            r"\frac{\partial L}{\partial W} = M \odot \frac{\partial L}{\partial W'}",
+        ),
+        code=(masking,),
+        loops=(spec.masked,),
+        cases=(
+            Case(
+                "masking", "", _masked, (0,), _loops_masked_forward, _loops_masked_backward,
+                pair=lambda: (masked_forward, masked_backward),
+            ),
+        ),
     ),
     Formula(
         id="importance",
@@ -195,6 +245,10 @@ FORMULAS = (
             ),
             plain_case(
                 "most-important", "highest", _scores, spec.most_important, most_important,
+                called="importance",
+            ),
+            plain_case(
+                "most-important", "equals", _equal_scores, spec.most_important, most_important,
                 called="importance",
             ),
         ),

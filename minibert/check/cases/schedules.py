@@ -24,10 +24,11 @@ LOOPS = {
 
 
 def schedule_values(name, total_steps, warmup, n):
-    """The factors of steps 0 to n - 1; `warmup` is a number of steps, BertAdam's a share."""
+    """The factors of steps 0 to n - 1; `warmup` is a number of steps, or a share below 1."""
     if name == "bert-linear":
         return np.array([bert_linear(step, total_steps, warmup) for step in range(n)])
-    factor = make_schedule(name, total_steps, warmup_steps=warmup)
+    kind = "warmup" if warmup < 1 else "warmup_steps"
+    factor = make_schedule(name, total_steps, **{kind: warmup})
     return np.array([factor(step) for step in range(n)])
 
 
@@ -51,14 +52,16 @@ def _clipping(rng, z, dtype):
 def _loops_values(name, total_steps, warmup, n):
     if name == "constant":
         return np.array([spec.constant_schedule(t, warmup) for t in range(n)])
+    if warmup < 1 and name == "linear":
+        name = "bert-linear"  # a share means the same in both
     return np.array([LOOPS[name](t, total_steps, warmup) for t in range(n)])
 
 
-def _schedule_case(name, warmup, n):
+def _schedule_case(name, warmup, n, *, mode=""):
     def make(rng, z, dtype):
         return (name, STEPS, warmup, n), {}
 
-    return plain_case("schedule", name, make, _loops_values, schedule_values)
+    return plain_case("schedule", mode or name, make, _loops_values, schedule_values)
 
 
 FORMULAS = (
@@ -84,6 +87,8 @@ FORMULAS = (
             _schedule_case("constant", 3, STEPS + 3),
             _schedule_case("linear", 3, STEPS + 3),
             _schedule_case("cosine", 3, STEPS + 1),  # after the last step transformers' rises again
+            _schedule_case("cosine", 3, STEPS + 4, mode="cosine-past-the-end"),
+            _schedule_case("linear", 0.25, STEPS + 3, mode="linear-share"),  # of 2.5 steps
             _schedule_case("bert-linear", 0.25, STEPS + 3),
         ),
     ),

@@ -4,7 +4,7 @@ The texts hold accents, composed and with the mark apart; capitals whose small l
 characters or depend on the place; a ligature; Chinese, also of the compatibility block, kana,
 Hangul, full-width signs; control characters, a space of no width, one that does not break;
 punctuation of ASCII and beyond; special tokens; words that no piece begins, that stop halfway,
-that are too long; and nothing at all.
+that are too long; marks that are no accents, out of order; private characters; nothing at all.
 """
 
 from minibert.check import spec
@@ -20,7 +20,10 @@ TOKENS = [
     *("mask", "天", "今", "気", "い", "##い", "は", "##は", "カ", "##フ", "，", "。", "«", "»"),
     *("…", "x", "##x", "e", "##n", "##the", "\ufb01", "##\ufb01", "\u8c48", "\uf900", "한", "##글"),
     *("\u1112", "##\u1161", "##\u11ab", "##\u1100", "##\u1173", "##\u11af"),  # Hangul, apart
+    *("\u3405", "##\u3405", "\U0002f805", "\u5099", "##今", "##天", "é", "##é天"),
+    *("##\u302e", "##\U0001d16d", "o\u302e", "o\U0001d16d", "##\u302e\U0001d16d"),
 ]
+ADDED = ["<t>", "<t>x"]
 
 TEXTS = [
     "Unaffable! The café-day, the CAFE\u0301day… don't",
@@ -33,6 +36,8 @@ TEXTS = [
     "\u8c48 \uf900 한글 «the» …the… e\u0301\u0323 \u0301",
     "",
     " \t\n",
+    "ab\u3405day ab\U0002f805day ab\u5099 the\ue000day 今é天",
+    "a\U0001d16d\u302e a\u302e\U0001d16d o\U0001d16d\u0301\u302ea",  # marks that stay, in disorder
 ]
 PAIRS = [
     "the day",
@@ -45,6 +50,8 @@ PAIRS = [
     "café",
     "the",
     "unable? day.",
+    "the <t>",
+    "<t>x ab<t>day <t> x",
 ]
 LONG = (  # with pairs that are shorter, longer, and as long
     (TEXTS[0], "the day, the day"),
@@ -58,9 +65,18 @@ LONG = (  # with pairs that are shorter, longer, and as long
 # ----------------------------------------------------------------------------------------- library
 
 
-def encode(texts, pairs, *, tokens, lower, truncation, max_length, padding):
-    """The arrays of `BertTokenizer`."""
-    tokenizer = BertTokenizer(tokens, do_lower_case=lower)
+def encode(
+    texts, pairs, *, tokens, lower, truncation, max_length, padding, strip=None, alone=True,
+    added=(),
+):
+    """The arrays of `BertTokenizer`; `strip` accents, Chinese characters `alone`."""
+    tokenizer = BertTokenizer(
+        tokens,
+        do_lower_case=lower,
+        strip_accents=strip,
+        tokenize_chinese_chars=alone,
+        added_tokens=added,
+    )
     options = {"truncation": truncation, "max_length": max_length, "padding": padding}
     return dict(tokenizer(texts, pairs, **options))
 
@@ -68,24 +84,27 @@ def encode(texts, pairs, *, tokens, lower, truncation, max_length, padding):
 # ------------------------------------------------------------------------------------- loop forms
 
 
-def _loops_encode(texts, pairs, *, tokens, lower, truncation, max_length, padding):
+def _loops_encode(texts, pairs, *, tokens, lower, truncation, max_length, padding, **rules):
     vocab = {token: i for i, token in enumerate(tokens)}
     fill = padding == "max_length"
-    arrays = spec.encode_texts(texts, pairs, vocab, lower, max_length, truncation, fill)
+    arrays = spec.encode_texts(texts, pairs, vocab, lower, max_length, truncation, fill, **rules)
     return dict(zip(("input_ids", "token_type_ids", "attention_mask"), arrays, strict=True))
 
 
 # ------------------------------------------------------------------------------------------- table
 
 
-def _case(mode, texts, pairs=None, *, lower=True, truncation=False, max_length=None, padding=True):
+def _case(
+    mode, texts, pairs=None, *, lower=True, truncation=False, max_length=None, padding=True, **rules
+):
     def make(rng, z, dtype):
         return (list(texts), None if pairs is None else list(pairs)), {
-            "tokens": TOKENS,
+            "tokens": TOKENS + list(rules.get("added", ())),
             "lower": lower,
             "truncation": truncation,
             "max_length": max_length,
             "padding": padding,
+            **rules,
         }
 
     return plain_case("wordpiece", mode, make, _loops_encode, encode)
@@ -112,6 +131,9 @@ FORMULAS = (
         cases=(
             _case("uncased", TEXTS),
             _case("cased", TEXTS, lower=False),
+            _case("lower-with-accents", TEXTS, strip=False, alone=False),
+            _case("cased-without-accents", TEXTS, lower=False, strip=True),
+            _case("added", TEXTS, PAIRS, added=ADDED),
             _case("pairs", TEXTS, PAIRS),
             _case("single-cut", TEXTS, truncation="longest_first", max_length=9),
             _cut("longest_first", 14),  # an odd place is left for one of the two

@@ -13,12 +13,13 @@ from minibert.train import (
     BertAdam,
     adamw_formula,
     bert_adam_formula,
-    clip_each,
     clip_factor,
     global_norm,
     is_spared,
     make_schedule,
 )
+from minibert.train.clipping import norm
+from minibert.train.moments import FLUSH_EVERY
 
 
 class Run(NamedTuple):
@@ -59,14 +60,25 @@ def adamw(params, steps, *, lr, schedule, total_steps, warmup_steps, max_norm):
     return _run(history, optimizer.moments.m, optimizer.moments.v, rates, norms)
 
 
-def bert_adam(params, steps, *, lr, total_steps, warmup, max_norm):
-    """Steps of BertAdam: each parameter has its own clipping and its own place in the schedule."""
+def many_updates(p, gradients, lr):
+    """p, m and v of one parameter after all of AdamW's updates, one a row."""
+    params, optimizer = {"p": p.copy()}, AdamW()
+    for g in gradients:
+        optimizer.update(params, {"p": g}, lr)
+    return params["p"], optimizer.moments.m["p"], optimizer.moments.v["p"]
+
+
+def bert_adam(params, steps, *, lr, total_steps, warmup, max_norm, scale=1.0):
+    """Steps of BertAdam: each parameter has its own clipping and its own place in the schedule.
+
+    `scale` is a factor on the gradients, before they are clipped.
+    """
     params, optimizer = _copy(params), BertAdam(max_norm=max_norm)
     factor = make_schedule("linear", total_steps, warmup=warmup)
     history, norms = [], []
     for grads in steps:
-        norms.append(clip_each(grads, max_norm)[1])
-        optimizer.update(params, grads, lambda done: lr * factor(done))
+        norms.append({name: scale * norm(g) for name, g in grads.items()})
+        optimizer.update(params, grads, lambda done: lr * factor(done), scale=scale)
         history.append(_copy(params))
     rates = [lr * factor(done) for done in range(len(steps))]
     return _run(history, optimizer.moments.m, optimizer.moments.v, rates, norms)
@@ -89,6 +101,11 @@ def _update(**options):
         return (p, g, m, rng.random((z.F, z.K))), options
 
     return make
+
+
+def _many(rng, z, dtype):
+    """More updates than the moments go without their numbers near zero being looked for."""
+    return (rng.standard_normal(z.K), rng.standard_normal((FLUSH_EVERY + z.K, z.K)), 0.01), {}
 
 
 def _steps(missing, **options):
@@ -123,7 +140,15 @@ def _loops_adamw(params, steps, *, lr, schedule, total_steps, warmup_steps, max_
     return _run(history, m, v, rates, norms)
 
 
-def _loops_bert_adam(params, steps, *, lr, total_steps, warmup, max_norm):
+def _loops_many(p, gradients, lr):
+    m, v = np.zeros_like(p), np.zeros_like(p)
+    for t, g in enumerate(gradients, 1):
+        p, m, v = _loops_adamw_update(p, g, m, v, t, lr)
+    return p, m, v
+
+
+def _loops_bert_adam(params, steps, *, lr, total_steps, warmup, max_norm, scale=1.0):
+    steps = [{name: scale * g for name, g in grads.items()} for grads in steps]
     rates = [lr * spec.bert_schedule(t, total_steps, warmup) for t in range(len(steps))]
     history, m, v, norms = spec.bert_adam_run(params, steps, rates, max_norm, _spared(params))
     return _run(history, m, v, rates, norms)
@@ -143,9 +168,9 @@ def _adamw_case(mode, schedule, missing):
     return plain_case("adamw", mode, make, _loops_adamw, adamw)
 
 
-def _bert_adam_case(missing):
-    make = _steps(missing, warmup=0.25, **_OPTIONS)
-    return plain_case("bert-adam", "", make, _loops_bert_adam, bert_adam)
+def _bert_adam_case(missing, mode="", **more):
+    make = _steps(missing, warmup=0.2, **_OPTIONS, **more)  # of 2.4 steps
+    return plain_case("bert-adam", mode, make, _loops_bert_adam, bert_adam)
 
 
 FORMULAS = (
@@ -167,6 +192,7 @@ FORMULAS = (
             ),
             _adamw_case("linear", "linear", [(3, "dense.weight"), (8, "LayerNorm.bias")]),
             _adamw_case("cosine", "cosine", [(0, "dense.bias")]),
+            plain_case("adamw-many", "", _many, _loops_many, many_updates),
         ),
     ),
     Formula(
@@ -187,6 +213,7 @@ FORMULAS = (
                 "bert-adam-update", "", _update(lr=0.1), _loops_bert_adam_update, bert_adam_formula
             ),
             _bert_adam_case([(0, "dense.bias"), (6, "dense.weight")]),
+            _bert_adam_case([(2, "dense.bias")], mode="scaled", scale=0.3),
         ),
     ),
     *schedules.FORMULAS,

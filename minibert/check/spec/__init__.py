@@ -98,6 +98,7 @@ from minibert.check.spec.metrics import (
     f1,
     f1_of_class,
     matthews,
+    mean_squared_error,
     pearson,
     ranks,
     spearman,
@@ -128,6 +129,7 @@ from minibert.check.spec.printed import (
 from minibert.check.spec.pruning import (
     head_importance,
     magnitude_masks,
+    masked,
     most_important,
     neuron_importance,
     soft_threshold,

@@ -9,6 +9,9 @@ def erf(x):
     """2/sqrt(pi) exp(-x^2) sum_n 2^n x^(2n+1) / (1 3 5 ... (2n+1)), in which nothing cancels."""
     y = np.empty_like(x)
     for i in np.ndindex(x.shape):
+        if abs(x[i]) > 6:  # 1 to the last digit of float64; the terms would overflow
+            y[i] = math.copysign(1.0, x[i])
+            continue
         term, total, n = x[i], 0.0, 0
         while total + term != total:
             total += term

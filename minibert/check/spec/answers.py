@@ -1,14 +1,14 @@
-"""SQuAD's two measures of answers, word by word; for texts in ASCII."""
+"""SQuAD's two measures of answers, word by word."""
 
-import string
+from minibert.check.spec.wordpiece import is_chinese, is_sign
 
 
 def answer_words(text):
-    """Without capitals, punctuation and articles."""
+    """Without capitals, punctuation and articles; a Chinese character is a word."""
     kept = ""
     for c in text:
-        if c not in string.punctuation:
-            kept += c.lower()
+        if not is_sign(c):
+            kept += f" {c} " if is_chinese(c) else c.lower()
     return [word for word in kept.split() if word not in ("a", "an", "the")]
 
 

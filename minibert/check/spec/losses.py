@@ -22,7 +22,7 @@ def softmax_cross_entropy_forward(logits, labels, ignore_index, smoothing):
         for c in range(C):
             target = (1 - smoothing) * (c == labels[m]) + smoothing / C
             total -= target * logp[m, c]
-    return total / count
+    return total / max(count, 1)
 
 
 def softmax_cross_entropy_backward(logits, labels, ignore_index, smoothing):

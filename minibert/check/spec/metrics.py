@@ -92,3 +92,11 @@ def ranks(x):
 def spearman(x, y):
     """Pearson's correlation of the ranks."""
     return pearson(ranks(x), ranks(y))
+
+
+def mean_squared_error(x, y):
+    """The mean of (x[i] - y[i])^2."""
+    total = 0.0
+    for i in range(len(y)):
+        total += (x[i] - y[i]) ** 2
+    return total / len(y)

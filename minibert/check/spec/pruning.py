@@ -22,6 +22,15 @@ def magnitude_masks(matrices, share):
     return masks
 
 
+def masked(w, mask):
+    """w where the mask has it stay, 0 elsewhere; of dL/d that, likewise, dL/dw."""
+    out = np.zeros_like(w)
+    for i in np.ndindex(w.shape):
+        if mask[i]:
+            out[i] = w[i]
+    return out
+
+
 def soft_threshold(w, amount):
     """w - amount above it, w + amount below -amount, 0 in between."""
     out = np.zeros_like(w)

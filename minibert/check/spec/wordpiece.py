@@ -8,7 +8,7 @@ import unicodedata
 
 import numpy as np
 
-SPECIAL = re.compile(r"(\[PAD\]|\[UNK\]|\[CLS\]|\[SEP\]|\[MASK\])")
+SPECIAL = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 CJK = (  # Chinese characters; kana and Hangul are spelled like letters
     ("\u3400", "\u4dbf"),
     ("\u4e00", "\u9fff"),
@@ -19,31 +19,38 @@ CJK = (  # Chinese characters; kana and Hangul are spelled like letters
 )
 
 
-def split_words(text, lower):
-    """Words, single signs and single Chinese characters; `lower` drops case and accents."""
+def split_words(text, lower, strip=None, alone=True):
+    """Words, single signs and, if `alone`, single Chinese characters.
+
+    `lower` drops case, `strip` accents (None: as `lower`).
+    """
+    strip = lower if strip is None else strip
     spaced = ""
     for c in text:
         kind = unicodedata.category(c)
         if c in "\t\n\r" or kind[0] == "Z":
             spaced += " "
         elif kind not in ("Cc", "Cf", "Co", "Cs") and c != "\ufffd":
-            plain = _plain(c) if lower else c
-            spaced += f" {plain} " if _is_chinese(c) or _is_sign(plain) else plain
+            plain = _plain(c, lower, strip)
+            spaced += f" {plain} " if (alone and is_chinese(c)) or is_sign(plain) else plain
+    if strip:
+        spaced = unicodedata.normalize("NFD", spaced)  # brings the marks of a letter into order
     return spaced.split()
 
 
-def _plain(c):
-    """A letter taken apart into letter and accents, less the accents, in lower case."""
-    parts = unicodedata.normalize("NFD", c)
-    return "".join(part.lower() for part in parts if unicodedata.category(part) != "Mn")
+def _plain(c, lower, strip):
+    """`lower`: in lower case; `strip`: a letter taken apart into letter and accents, less those."""
+    parts = unicodedata.normalize("NFD", c) if strip else c
+    parts = [part for part in parts if not strip or unicodedata.category(part) != "Mn"]
+    return "".join(part.lower() if lower else part for part in parts)
 
 
-def _is_chinese(c):
+def is_chinese(c):
     """A character of one of the ranges."""
     return any(first <= c <= last for first, last in CJK)
 
 
-def _is_sign(c):
+def is_sign(c):
     """Punctuation, and those symbols of ASCII that Unicode does not count as such."""
     return c != "" and (c in "$+<=>^`|~" or unicodedata.category(c[0])[0] == "P")
 
@@ -66,14 +73,15 @@ def longest_match_first(word, vocab):
     return pieces
 
 
-def pieces_of(text, vocab, lower):
-    """The pieces of all words; special tokens in the text, written exactly so, stay whole."""
+def pieces_of(text, vocab, lower, strip=None, alone=True, added=()):
+    """The pieces of all words; special and added tokens, written exactly so, stay whole."""
+    whole = sorted([*SPECIAL, *added], key=len, reverse=True)  # the longest that fits
     pieces = []
-    for part in SPECIAL.split(text):
-        if SPECIAL.fullmatch(part):
+    for part in re.split(f"({'|'.join(map(re.escape, whole))})", text):
+        if part in whole:
             pieces.append(part)
         else:
-            for word in split_words(part, lower):
+            for word in split_words(part, lower, strip, alone):
                 pieces += longest_match_first(word, vocab)
     return pieces
 
@@ -91,16 +99,17 @@ def truncate(a, b, room, strategy):
     return a, b
 
 
-def encode_texts(texts, pairs, vocab, lower, max_length, strategy, fill):
+def encode_texts(texts, pairs, vocab, lower, max_length, strategy, fill, **rules):
     """input_ids, token_type_ids, attention_mask (B,L) of [CLS] a [SEP] or [CLS] a [SEP] b [SEP].
 
     `pairs` is None where there is no b; `vocab` gives a piece's id; `strategy` is None where
     nothing is cut to `max_length`. [PAD] fills rows up to the longest, or `fill` to max_length.
+    `rules` are the others of `pieces_of`.
     """
     rows = []
     for n in range(len(texts)):
-        a = pieces_of(texts[n], vocab, lower)
-        b = pieces_of(pairs[n], vocab, lower) if pairs else []
+        a = pieces_of(texts[n], vocab, lower, **rules)
+        b = pieces_of(pairs[n], vocab, lower, **rules) if pairs else []
         if strategy:
             a, b = truncate(a, b, max_length - (3 if pairs else 2), strategy)
         first, second = ["[CLS]", *a, "[SEP]"], [*b, "[SEP]"] if pairs else []

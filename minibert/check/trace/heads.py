@@ -81,37 +81,58 @@ def _join_unmoved(x):
 def rows(scene):
     """The rows of query, key and value stand in another order, the output's columns too or not."""
     for i in scene.layers():
-        H, K = scene.model.config.layers[i].heads, scene.model.config.layers[i].head_size
-        name = f"encoder.layer.{i}.attention.self."
-        own = scene.name.removeprefix(name)
-        orders = {
-            "entry by entry, (K,H) for (H,K)": np.arange(H * K).reshape(H, K).T.ravel(),
-            "entry by entry, (H,K) for (K,H)": np.arange(H * K).reshape(K, H).T.ravel(),
-        }
-        found = permutation(scene.theirs, scene.ours, scene.rtol) if own in QKV else None
-        if found is not None and not any(np.array_equal(found, o) for o in orders.values()):
-            orders = {_described(found, H, K): found}
-        for says, order in orders.items():
-            parts = {
-                (QKV, True): "query, key and value, and the columns of the output",
-                (QKV, False): "query, key and value, but not the columns of the output",
-                (("query", "key"), False): "query and key",
-                ((own,), False): own,
-                ((), True): "the output, in its columns,",
-            }
-            for (projections, output), called in parts.items():
-                if not set(projections) <= set(QKV):
-                    continue
-                text = f"the heads of {called} stand in another order ({says})"
-                layers = range(scene.model.config.n_layers)
-                everywhere = Variation(
-                    CAUSE, f"{text}, in every layer",
-                    params=_reordering(order, projections, output, layers),
-                )  # fmt: skip
-                yield Variation(
-                    CAUSE, f"{text}, in layer {i}",
-                    params=_reordering(order, projections, output, [i]), wider=(everywhere,),
-                )  # fmt: skip
+        for says, order in _orders(scene, i).items():
+            for called, projections, output in _parts(scene, i):
+                yield _rows_reordered(scene, i, says, order, called, projections, output)
+
+
+def _orders(scene, i):
+    """What an order does -> the order of the features, of those that layer i may have."""
+    size = scene.model.config.layers[i]
+    H, K = size.heads, size.head_size
+    features = np.arange(H * K)
+    orders = {
+        "entry by entry, (K,H) for (H,K)": features.reshape(H, K).T.ravel(),
+        "entry by entry, (H,K) for (K,H)": features.reshape(K, H).T.ravel(),
+    }
+    if _projection(scene, i) is None:
+        return orders
+    found = permutation(scene.theirs, scene.ours, scene.rtol)
+    if found is None or any(np.array_equal(found, order) for order in orders.values()):
+        return orders
+    return {_described(found, H, K): found}
+
+
+def _parts(scene, i):
+    """Words, the projections whose rows are in another order, whether the output's columns are."""
+    yield "query, key and value, and the columns of the output", QKV, True
+    yield "query, key and value, but not the columns of the output", QKV, False
+    yield "query and key", ("query", "key"), False
+    own = _projection(scene, i)
+    if own:
+        yield own, (own,), False
+    yield "the output, in its columns,", (), True
+
+
+def _projection(scene, i):
+    """Which of query, key and value of layer i the tensor is that differs, if one."""
+    own = scene.name.removeprefix(f"encoder.layer.{i}.attention.self.")
+    return own if own in QKV else None
+
+
+def _rows_reordered(scene, i, says, order, called, projections, output):
+    """The same in layer i, and wider in all."""
+    text = f"the heads of {called} stand in another order ({says})"
+    everywhere = range(scene.model.config.n_layers)
+    return Variation(
+        CAUSE, f"{text}, in layer {i}", params=_reordering(order, projections, output, [i]),
+        wider=(
+            Variation(
+                CAUSE, f"{text}, in every layer",
+                params=_reordering(order, projections, output, everywhere),
+            ),
+        ),
+    )  # fmt: skip
 
 
 def _described(order, H, K):

@@ -31,6 +31,8 @@ def made_up(configs, seed=0):
     -------
     Inputs
     """
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; it is a whole number of at least 0")
     rng = np.random.default_rng(seed)
     vocab, positions = min(c.vocab for c in configs), min(c.positions for c in configs)
     pad = configs[0].pad_id if configs[0].pad_id < vocab else 0
@@ -54,7 +56,8 @@ def from_texts(texts, pairs, model):
     batch = model.tokenizer(
         list(texts), pairs and list(pairs), truncation=True, max_length=model.config.positions
     )
-    return from_arrays(batch, f"{len(texts)} texts, as {model.name} reads them")
+    count, it = (f"{len(texts)} texts", "them") if len(texts) > 1 else ("1 text", "it")
+    return from_arrays(batch, f"{count}, as {model.name} reads {it}")
 
 
 def from_arrays(arrays, about):

@@ -93,3 +93,22 @@ def differing_fields(a, b):
     x, y = (m.config.to_dict() | {"hidden_act": m.hidden_act, "head": m.head} for m in (a, b))
     keys = [key for key in {**x, **y} if key not in UNUSED and x.get(key) != y.get(key)]
     return {key: (x.get(key), y.get(key)) for key in keys}
+
+
+def configs_apart(a, b):
+    """Sentences on what makes two models differ even where all that both compute agrees."""
+    x, y = a.config.n_layers, b.config.n_layers
+    return [f"REFERENCE has {x} layer{'s' * (x != 1)}, OTHER {y}"] if x != y else []
+
+
+def labels_apart(a, b):
+    """A sentence on two models that call their classes otherwise; None where one names none."""
+    x, y = a.config.labels, b.config.labels
+    if not x or not y or a.head != b.head or a.head is None or tuple(x) == tuple(y):
+        return None
+    what = "the labels are in another order" if sorted(x) == sorted(y) else "the labels differ"
+    moved = [f"output {i} is {p} in REFERENCE, {q} in OTHER"
+             for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q]  # fmt: skip
+    moved += [f"{len(x)} of them and {len(y)}"] * (len(x) != len(y))
+    more = f", and {len(moved) - 8} more" if len(moved) > 8 else ""
+    return f"{what} in the config: {', '.join(moved[:8])}{more}"

@@ -27,11 +27,6 @@ class Named(NamedTuple):
     inputs: dict  # input_ids, attention_mask, token_type_ids, as far as they are there
     unknown: tuple  # names in the file that nobody knows
 
-    @property
-    def half(self):
-        """Whether any of them is in half precision."""
-        return any(a.dtype == np.float16 for a in self.arrays.values())
-
 
 def read_named(path, known, n_layers, head):
     """The activations in an .npz or .safetensors file.
@@ -57,19 +52,32 @@ def read_named(path, known, n_layers, head):
         stored, _ = read_header(path)
         return pick(str(path), list(stored), lambda name: _one(stored, name), known, n_layers, head)
     try:
-        opened = np.load(path, allow_pickle=False)
-        if isinstance(opened, np.ndarray):
-            raise ValueError("it is a single array, without names")
-        with opened as file:
-            size = sum(member.file_size for member in file.zip.infolist())
-            if size > LARGEST:
-                raise ValueError(f"its arrays would take {size:,} bytes")
-            return pick(str(path), list(file.files), file.__getitem__, known, n_layers, head)
+        file = np.load(path, allow_pickle=False)
     except BROKEN as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(
-            f"{path} is not a whole .npz of arrays of numbers, as np.savez writes it: {reason:.200}"
-        ) from None
+        raise _broken(path, error) from None
+    if isinstance(file, np.ndarray):
+        raise _broken(path, "it is a single array, without names")
+    with file:
+        size = sum(member.file_size for member in file.zip.infolist())
+        if size > LARGEST:
+            raise _broken(path, f"its arrays would take {size:,} bytes")
+        names = list(file.files)
+        return pick(str(path), names, lambda name: _member(path, file, name), known, n_layers, head)
+
+
+def _member(path, file, name):
+    """One array of an .npz."""
+    try:
+        return file[name]
+    except BROKEN as error:
+        raise _broken(path, error) from None
+
+
+def _broken(path, error):
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    return ValueError(
+        f"{path} is not a whole .npz of arrays of numbers, as np.savez writes it: {reason:.200}"
+    )
 
 
 def pick(source, names, get, known, n_layers, head):

@@ -64,7 +64,6 @@ def aliases_of(n_layers, head):
         "embeddings": ["embeddings.dropout", "hidden_states.0"],
         "pooler": ["pooler.activation", "pooler_output"],
         "cls.predictions": ["cls.predictions.decoder", "logits"],
-        "cls.predictions.transform.LayerNorm": [],
     }
     for i in range(n_layers):
         layer, last = f"{LAYER}{i}", ["encoder", "last_hidden_state"] * (i == n_layers - 1)

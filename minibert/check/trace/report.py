@@ -9,13 +9,14 @@ from minibert.interop.fit import listed
 
 
 class Trace(NamedTuple):
-    """What `trace` found; true in a condition where all tensors agree, printed as the report."""
+    """What `trace` found; true in a condition where all is equal, printed as the report."""
 
     reference: str
     other: str
     inputs: str
-    rtol: float
+    rtol: dict  # name of a type -> the largest relative error of its numbers that counts as equal
     config: dict  # name -> (the reference's, the other's), of what they say otherwise
+    apart: list  # sentences on what differs beside the tensors
     rows: list  # of Row, in forward order
     first: Row | None  # the first that differs
     causes: list  # of Cause, the one that explains most first
@@ -25,7 +26,7 @@ class Trace(NamedTuple):
     unknown: list  # names that only it has
 
     def __bool__(self):
-        return self.first is None
+        return self.first is None and not self.apart and not self.causes
 
     def __str__(self):
         return "\n".join(_lines(self))
@@ -52,11 +53,12 @@ def _lines(t):
     yield ""
     yield from _table(t.rows)
     if t.first is None:
-        yield f"\nAll {t.count} tensors agree, to a relative error of {t.rtol:g}."
+        agree = "The one tensor agrees" if t.count == 1 else f"All {t.count} tensors agree"
+        yield f"\n{agree}, to a relative error of {_allowed(t.rtol)}{'.' if t else '. But:'}"
     else:
         left = f", {t.count - len(t.rows)} after it not compared" if len(t.rows) < t.count else ""
         yield f"\nFirst divergence: {t.first.name}{left}."
-        yield from _reasons(t)
+    yield from _reasons(t)
     if t.missing:
         yield f"\nNot in OTHER, skipped: {listed(t.missing)}"
     if t.unknown:
@@ -74,17 +76,32 @@ def _table(rows):
 
 
 def _reasons(t):
-    for word in t.hints:
+    for word in (*t.apart, *t.hints):
         yield f"  {word}."
+    if t.first is not None and all(cause.refuted for cause in t.causes):
+        yield "None of the mistakes that trace knows makes this difference."
     for n, cause in enumerate(t.causes):
+        if cause.refuted:
+            more = f" and {cause.explained - 1} after it" if cause.explained > 1 else ""
+            yield f"Explains only {t.first.name}{more}: {cause.says}."
+            yield f"  {cause.next} refutes it in every layer."
+            continue
         yield f"{'Or consistent' if n else 'Consistent'} with: {cause.says}."
+        if t.first is None:
+            continue
         if cause.next is None:
             agree = f"all {cause.of} tensors agree" if cause.of > 1 else "it agrees"
             yield f"  With this alone {agree}."
         else:
-            yield f"  With this {cause.agree} tensors agree, up to {cause.next}."
-    if not t.causes:
-        yield "No usual mistake makes this difference."
+            agree = f"{cause.agree} tensors agree" if cause.agree > 1 else "1 tensor agrees"
+            yield f"  With this {agree}, up to {cause.next}."
+
+
+def _allowed(rtol):
+    """4e-06, or 4e-06 (float32), 0.001 (float16)."""
+    if len(set(rtol.values())) == 1:
+        return f"{next(iter(rtol.values())):g}"
+    return ", ".join(f"{allowed:g} ({kind})" for kind, allowed in rtol.items())
 
 
 def _shape(shape):

@@ -22,7 +22,7 @@ class Scene(NamedTuple):
     inputs: Inputs
     expected: dict  # the reference's, in forward order
     got: dict
-    rtol: float
+    rtols: dict  # name -> the largest relative error that counts as equal
     row: Row  # the first that differs
     known: dict  # the reference's products, for `activations`
 
@@ -41,6 +41,11 @@ class Scene(NamedTuple):
     def ours(self):
         """The reference's."""
         return self.expected[self.row.name]
+
+    @property
+    def rtol(self):
+        """The largest relative error of it that counts as equal."""
+        return self.row.rtol
 
     def suspects(self):
         """The tensors with which it may have begun: this, and those that are not known before."""
@@ -85,6 +90,8 @@ class Cause(NamedTuple):
     of: int
     next: str | None  # the next that does not
     error: float  # of the tensor that differed
+    explained: int  # how many of those that agree are not before it
+    refuted: bool  # a formula that holds in every layer is no longer right where the next is
 
 
 def explain(scene, variations):
@@ -100,11 +107,14 @@ def explain(scene, variations):
     list of Cause
         The best of each kind.
     """
-    best = {}
+    best, seen = {}, set()
     for v in variations:
-        if fit(scene, v, scene.name) is None:
-            continue
-        for form in (v, *v.wider):
+        if len(scene.layers()) > 1:  # a mistake in one of them fits where it is made in no other
+            forms = [form for form in (*v.wider, v) if form.says not in seen]
+            seen |= {form.says for form in forms}
+        else:
+            forms = (v, *v.wider) if fit(scene, v, scene.name) else ()
+        for form in forms:
             cause = fit(scene, form)
             if cause and _better(cause, best.get(form.cause)):
                 best[form.cause] = cause
@@ -125,15 +135,31 @@ def fit(scene, variation: Variation, until=None):
     if got.shape != found[name].shape:
         return None
     error = relative_error(got, found[name])
-    if error > min(scene.rtol, 0.2 * scene.row.relative):
+    if error > min(scene.rtol, scene.row.relative / 3.0):
         return None
-    following, agree = first_difference(found, scene.got, scene.rtol)
+    following, agree = first_difference(found, scene.got, scene.rtols)
     if following is not None:
         names = list(scene.expected)
         if following.name in names[: names.index(name)]:
             return None
     of = sum(n in scene.got for n in found)
-    return Cause(variation.cause, variation.says, agree, of, following and following.name, error)
+    explained = agree - [n for n in found if n in scene.got].index(name)
+    return Cause(
+        variation.cause, variation.says, agree, of, following and following.name, error, explained,
+        following is not None and _is_refuted(scene, variation, following.name, explained),
+    )  # fmt: skip
+
+
+def _is_refuted(scene, variation, following, explained):
+    """Whether the next tensor that differs speaks against a formula, not for a second mistake.
+
+    Who writes a formula wrongly does so in every layer: it has to explain a layer to its end, and
+    more than one number.
+    """
+    if not (variation.ops or variation.linear or variation.config) or variation.params:
+        return False
+    primary = primary_names(scene.model.config.n_layers, scene.model.head)
+    return explained == 1 or place_of(primary.get(following, following)) == place_of(scene.name)
 
 
 def _better(cause, other):
@@ -142,4 +168,5 @@ def _better(cause, other):
 
 def _rank(cause):
     """Most tensors first; of equals, the clearly smaller error."""
-    return cause.next is not None, -cause.agree, np.floor(np.log10(max(cause.error, 1e-16)))
+    size = np.floor(np.log10(max(cause.error, 1e-16)))
+    return cause.next is not None, cause.refuted, -cause.agree, size

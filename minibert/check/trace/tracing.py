@@ -8,21 +8,27 @@ import numpy as np
 
 from minibert.check.activations import activations
 from minibert.check.trace import formulas, heads, rounding, weights
-from minibert.check.trace.comparing import compared
+from minibert.check.trace.comparing import FILES, MODELS, compared, precision
 from minibert.check.trace.hints import hints
 from minibert.check.trace.inputs import from_arrays, from_texts, made_up
-from minibert.check.trace.model import Model, differing_fields, exact, read_model
+from minibert.check.trace.model import (
+    Model,
+    configs_apart,
+    differing_fields,
+    exact,
+    labels_apart,
+    read_model,
+)
 from minibert.check.trace.named import Named, pick, read_named
 from minibert.check.trace.names import IDS, LOGITS, MASK, SEGMENTS, primary_names, with_aliases
 from minibert.check.trace.report import Trace
-from minibert.check.trace.scene import Scene, explain
+from minibert.check.trace.scene import Cause, Scene, explain
 from minibert.interop.onefile import FORMAT
 from minibert.interop.tensors import read_header
 from minibert.model import HEADS
 from minibert.ops import QTensor
 from minibert.pretrained.files import nothing_there
 
-MODELS, FILES, HALF = 1e-9, 2e-5, 5e-3  # rtol: two models in float64, a file, one in float16
 # The usual mistakes: each gives the variations that are worth a run. The second kind changes
 # weights, which those in int8 are not made for.
 FORMULAS = (
@@ -63,7 +69,8 @@ def trace(
         Texts to run both on, read with the reference's tokenizer.
     rtol : float, optional
         Largest relative error, in norm, that counts as equal: 1e-9 between two checkpoints, which
-        are both run in float64; 2e-5 for activations, 5e-3 for those in float16.
+        are both run in float64; for activations 4e-6, for each whose numbers are float16 1e-3, and
+        bfloat16 8e-3.
     go_on : bool
         Whether to compare what comes after the first tensor that differs, too.
     seed : int
@@ -104,10 +111,11 @@ def trace(
     got = {name: array for name, array in got.items() if name in expected}
     if not got:
         raise ValueError(f"{found.name} has no tensor of {model.name} to compare")
-    if rtol is None:
-        rtol = MODELS if is_model else HALF if found.half else FILES
+    kinds = {n: "float64" if is_model else precision(a) for n, a in got.items()}
+    allowed = {k: rtol if rtol is not None else FILES.get(k, MODELS) for k in kinds.values()}
+    rtols = {n: allowed[k] for n, k in kinds.items()}
     rows, first = [], None
-    for row in compared(expected, got, rtol):
+    for row in compared(expected, got, rtols):
         rows.append(row)
         if row.verdict != "OK":
             first = first or row
@@ -115,16 +123,22 @@ def trace(
                 break
     causes, words = [], []
     if first is not None:
-        scene = Scene(model, inputs, expected, got, rtol, first, known)
+        scene = Scene(model, inputs, expected, got, rtols, first, known)
         causes = explain(scene, _variations(scene))
         words = hints(scene, causes)
+    apart = configs_apart(model, found) if is_model else []
+    says = labels_apart(model, found) if is_model else None
+    if says and first is None:
+        causes = [Cause("label-order", says, len(got), len(got), None, 0.0, 0, False)]
+    elif says:
+        apart.append(says)
     primary = primary_names(model.config.n_layers, model.head)
     there = {primary.get(name, name).removesuffix(".LayerNorm") for name in got}
     missing = [n for n in _without_norms(expected) if n not in there | primary.keys()]
     return Trace(
-        model.name, found.name, inputs.about, rtol,
+        model.name, found.name, inputs.about, allowed,
         differing_fields(model, found) if is_model else {},
-        rows, first, causes, words, len(got), missing, list(getattr(found, "unknown", ())),
+        apart, rows, first, causes, words, len(got), missing, list(getattr(found, "unknown", ())),
     )  # fmt: skip
 
 
@@ -137,6 +151,10 @@ def as_model(source, what):
         )  # fmt: skip
     if not Path(source).exists():
         raise nothing_there(source)
+    if Path(source).suffix == ".npz":
+        raise ValueError(
+            f"{source} holds activations: give it as OTHER; {what.upper()} is a checkpoint"
+        )
     return read_model(source)
 
 

@@ -15,8 +15,8 @@ PROJECTIONS = ("query", "key", "value")
 
 def weight_of(name):
     """The weight that a linear layer's tensor is computed with."""
-    own = name.startswith(("pooler.", "embeddings.", "encoder."))
-    return f"{'bert.' * own}{name}.weight"
+    is_body = name.startswith(("pooler.", "embeddings.", "encoder."))
+    return f"bert.{name}.weight" if is_body else f"{name}.weight"
 
 
 def transposed(scene):

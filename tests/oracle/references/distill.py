@@ -12,7 +12,7 @@ RELEASED = "the code that TinyBERT's authors released (0598f02), transcribed in 
 PAPER = "Jiao et al. 2020, equations 7 to 9, transcribed in PyTorch"
 
 
-@reference("tinybert-loss", source=lambda mode: RELEASED if mode == "repo" else PAPER)
+@reference("tinybert-loss", source=lambda mode: RELEASED if "repo" in mode else PAPER)
 def tinybert_loss(student, teacher, keep, proj, options):
     sides = [
         [[side[f"{kind}.{i}"] for i in range(layers)] for kind, layers in
@@ -26,7 +26,11 @@ def tinybert_loss(student, teacher, keep, proj, options):
         w_hidden, w_embedding = (proj[f"distill.{name}.weight"] for name in ("hidden", "embedding"))
         counted = keep if options.pad == "exact" else None
         parts = T.tinybert_parts(*sides, (2, 4), w_hidden, w_embedding, counted)
-    return sum(step(name, part) for name, part in parts.items())
+    parts = {name: step(name, part) for name, part in parts.items() if getattr(options, name)}
+    return {
+        "loss": sum(parts.values()),
+        "parts": {name: part.detach() for name, part in parts.items()},  # the loss is what learns
+    }
 
 
 SECTION = "Jiao et al. 2020, section 4"

@@ -29,6 +29,11 @@ def matthews(predicted, labels):
     return metrics().matthews_corrcoef(labels, predicted)
 
 
+@reference("mean-squared-error", source="sklearn.metrics.mean_squared_error")
+def mean_squared_error(predicted, labels):
+    return metrics().mean_squared_error(labels, predicted)
+
+
 @reference("pearson", source="scipy.stats.pearsonr")
 def pearson(predicted, labels):
     from scipy import stats
@@ -44,8 +49,9 @@ def spearman(predicted, labels):
 
 
 def normal(text):
-    """An answer as SQuAD's program compares it: cut with regular expressions."""
-    text = re.sub(f"[{re.escape(string.punctuation)}]", "", text.lower())
+    """An answer as SQuAD's program compares it; beyond ASCII, Chinese characters stand alone."""
+    text = re.sub(f"[{re.escape(string.punctuation)}。«»〈〉]", "", text.lower())
+    text = re.sub("[\u4e00-\u9fff]", r" \g<0> ", text)
     return " ".join(re.sub(r"\b(?:a|an|the)\b", " ", text).split())
 
 
@@ -59,7 +65,8 @@ def overlap(a, b):
     return 2 * precision * recall / (precision + recall) if n else 0.0
 
 
-@reference("answers", source="the rules of SQuAD's evaluation program, in regular expressions")
+@reference("answers", source="the rules of SQuAD's evaluation program, in regular expressions; "
+           "Chinese characters as words of their own")
 def answers(answers, references):
     rows = [(normal(a), [normal(r) for r in rs] or [""])
             for a, rs in zip(answers, references, strict=True)]

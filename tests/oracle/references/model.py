@@ -58,7 +58,7 @@ def encoder(params, config, ids, segments, keep, drop=None):
 
 def of_block(mode):
     """Who computed a case of one layer."""
-    if mode in ("dropout", "head-mask"):
+    if mode in ("dropout", "composed", "head-mask"):
         return OURS
     return f"transformers BertLayer; scores and steps by {OURS}"
 

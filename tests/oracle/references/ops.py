@@ -4,9 +4,10 @@ import math
 
 import torch
 
-from minibert.ops import Attended
+from minibert.ops import Attended, QTensor
 
 from ..harness import reference, step
+from .int8 import product, quantize_affine
 
 nn = torch.nn.functional
 
@@ -85,10 +86,18 @@ def keep_mask(shape, drop):
 
 @reference("embedding", source="torch.nn.functional.embedding, with padding_idx")
 def embedding(word, position, segment, ids, segments=None, pad_id=0):
+    word, position, segment = map(_table, (word, position, segment))
     segments = torch.zeros_like(ids) if segments is None else segments
     words = step("word", nn.embedding(ids, word, padding_idx=pad_id))
     places = nn.embedding(torch.arange(ids.shape[1]), position)
     return words + places + nn.embedding(segments, segment)
+
+
+def _table(table):
+    """A table of floats, of int8 too."""
+    if not isinstance(table, QTensor):
+        return table
+    return torch.tensor(table.q).double() * torch.tensor(table.scale).double()[:, None]
 
 
 @reference("sinusoidal_positions", source="torch.polar, transcribed from the paper")
@@ -100,7 +109,7 @@ def sinusoidal_positions(length, hidden):
 
 
 def _attention_source(mode):
-    if mode in ("", "padding", "causal", "cross"):
+    if mode in ("", "padding", "causal", "bias-by-head", "cross"):
         return "torch.nn.functional.scaled_dot_product_attention"
     return "PyTorch: softmax and matrix products, since scaled_dot_product_attention hides scores"
 
@@ -118,11 +127,20 @@ def attention(q, k, v, bias=None, *, drop=None, head_mask=None, want_scores=Fals
     return Attended(context, s if want_scores else None)
 
 
-@reference("softmax_cross_entropy", source="torch.nn.functional.cross_entropy")
+def _cross_entropy_source(mode):
+    if mode == "nothing-counts":
+        return "transcribed: torch.nn.functional.cross_entropy's sum; its mean over nothing is NaN"
+    return "torch.nn.functional.cross_entropy"
+
+
+@reference("softmax_cross_entropy", source=_cross_entropy_source)
 def softmax_cross_entropy(logits, labels, *, ignore_index=-100, smoothing=0.0):
     step("logp", torch.log_softmax(logits, -1))
     rows, flat = logits.flatten(0, -2), labels.flatten()
-    return nn.cross_entropy(rows, flat, ignore_index=ignore_index, label_smoothing=smoothing)
+    mean = "mean" if (labels != ignore_index).any() else "sum"
+    return nn.cross_entropy(
+        rows, flat, ignore_index=ignore_index, label_smoothing=smoothing, reduction=mean
+    )
 
 
 def _soft_source(mode):
@@ -135,14 +153,17 @@ def _soft_source(mode):
 def soft_cross_entropy(student, teacher, *, tau=1.0, mean="batch"):
     p_t = step("p_t", torch.softmax(teacher / tau, -1))
     logp_s = step("logp_s", torch.log_softmax(student / tau, -1))
-    return (-p_t * logp_s).mean() if mean == "all" else nn.cross_entropy(student / tau, p_t)
+    if mean == "all":
+        return (-p_t * logp_s).mean()
+    return nn.cross_entropy((student / tau).flatten(0, -2), p_t.flatten(0, -2))
 
 
 @reference("kl", source="torch.nn.functional.kl_div, times tau^2")
 def kl(student, teacher, *, tau=1.0):
     logp_s = step("logp_s", torch.log_softmax(student / tau, -1))
     logp_t = step("logp_t", torch.log_softmax(teacher / tau, -1))
-    return tau**2 * nn.kl_div(logp_s, logp_t, reduction="batchmean", log_target=True)
+    rows = logp_s.flatten(0, -2), logp_t.flatten(0, -2)
+    return tau**2 * nn.kl_div(*rows, reduction="batchmean", log_target=True)
 
 
 @reference("mse", source="torch.nn.functional.mse_loss")
@@ -156,8 +177,18 @@ def cosine(a, b, keep=None):
     return (1 - cos if keep is None else 1 - cos[keep]).mean()
 
 
-@reference("qkv", source="torch.nn.functional.linear")
+def _qkv_source(mode):
+    if mode == "int8":
+        return "torch._int_mm of torch.fake_quantize_per_channel_affine's codes"
+    return "torch.nn.functional.linear"
+
+
+@reference("qkv", source=_qkv_source)
 def qkv(x, wq, bq, wk, bk, wv, bv):
+    if isinstance(wq, QTensor):
+        pairs = (wq, bq), (wk, bk), (wv, bv)
+        codes = quantize_affine(x)
+        return tuple(product(codes, *map(torch.tensor, (w.q, w.scale)), b) for w, b in pairs)
     return nn.linear(x, wq, bq), nn.linear(x, wk, bk), nn.linear(x, wv, bv)
 
 

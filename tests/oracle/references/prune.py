@@ -81,9 +81,17 @@ def derivatives(params, batches, config, loss):
     return found
 
 
-@reference("most-important", source="torch.topk")
+@reference("masking", source="torch.where, by autograd")
+def masking(params, masks):
+    effective = dict(params)
+    for name, mask in masks.items():
+        effective[name] = torch.where(mask, params[name], 0.0)
+    return effective
+
+
+@reference("most-important", source="torch.sort, stable")
 def most_important(scores, n):
-    return torch.topk(scores, n).indices.sort().values
+    return torch.sort(scores, descending=True, stable=True).indices[:n].sort().values
 
 
 @reference(

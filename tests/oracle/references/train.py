@@ -108,13 +108,24 @@ def adamw(params, steps, *, lr, schedule, total_steps, warmup_steps, max_norm):
     return run(history, *moments, rates, norms)
 
 
+@reference("adamw-many", source="torch.optim.AdamW")
+def adamw_many(p, gradients, lr):
+    p = torch.nn.Parameter(p.clone())
+    optimizer = torch.optim.AdamW([p], lr=lr, weight_decay=0.01)
+    for g in gradients:
+        p.grad = g.clone()
+        optimizer.step()
+    return p, optimizer.state[p]["exp_avg"], optimizer.state[p]["exp_avg_sq"]
+
+
 @reference("bert-adam", source="transcribed in PyTorch from the description of BertAdam")
-def bert_adam(params, steps, *, lr, total_steps, warmup, max_norm):
+def bert_adam(params, steps, *, lr, total_steps, warmup, max_norm, scale=1.0):
     assert max_norm == 1.0, "what TorchBertAdam clips to"
     params = parameters(params)
     optimizer = TorchBertAdam(groups(params), lr=lr, warmup=warmup, t_total=total_steps)
     history, norms = [], []
     for grads in steps:
+        grads = {k: scale * g for k, g in grads.items()}
         set_gradients(params, grads)
         norms.append({k: torch.linalg.vector_norm(g) for k, g in grads.items()})
         optimizer.step()
@@ -134,14 +145,20 @@ def run(history, m, v, rates, norms):
     "schedule",
     source=lambda mode: (
         "transcribed from the description of BertAdam"
-        if mode == "bert-linear"
+        if mode in ("bert-linear", "linear-share")
+        else "transcribed; transformers' rises again after the last step"
+        if mode == "cosine-past-the-end"
         else f"transformers.get_{mode}_schedule_with_warmup"
     ),
 )
 def schedule(name, total_steps, warmup, n):
-    if name == "bert-linear":
+    if name == "bert-linear" or warmup < 1:
         values = [bert_linear(step / total_steps, warmup) for step in range(n)]
         return torch.tensor(values, dtype=torch.float64)
+    if name == "cosine" and n > total_steps + 1:
+        steps = torch.arange(n, dtype=torch.float64)
+        r = ((steps - warmup) / (total_steps - warmup)).clamp(max=1.0)
+        return torch.where(steps < warmup, steps / warmup, torch.cos(torch.pi * r / 2) ** 2)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     scheduler = warmed_up(name, optimizer, warmup, total_steps)
     values = []
