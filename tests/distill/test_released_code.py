@@ -95,7 +95,7 @@ def test_gradients_by_loops():
 def test_gradients():
     """Of every entry, by differences: also of those that were put to 0."""
     args, kwargs = CASE.inputs()
-    assert_gradient(*CASE.functions(), args, kwargs, wrt=CASE.wrt)
+    assert_gradient(*CASE.functions(), args, kwargs, wrt=CASE.wrt, **CASE.gradcheck)
 
 
 def test_gradient_through_the_cleaning_is_caught():
@@ -104,14 +104,14 @@ def test_gradient_through_the_cleaning_is_caught():
     forward, backward = CASE.functions()
     student, teacher, keep, _, spec = args
 
-    def forgetful(dloss, cache):
-        d_student, d_proj = backward(dloss, cache)
+    def forgetful(d, cache):
+        d_student, d_proj = backward(d, cache)
         taught = loops.cleaned_scores(teacher[f"scores.{spec.layer_map[0] - 1}"], keep)
         here = loops.cleaned_scores(student["scores.0"], keep)
-        return {**d_student, "scores.0": dloss * 2 * (here - taught) / here.size}, d_proj
+        return {**d_student, "scores.0": d["loss"] * 2 * (here - taught) / here.size}, d_proj
 
     with pytest.raises(AssertionError, match="WRONG"):
-        assert_gradient(forward, forgetful, args, kwargs, wrt=CASE.wrt)
+        assert_gradient(forward, forgetful, args, kwargs, wrt=CASE.wrt, **CASE.gradcheck)
 
 
 @pytest.mark.quick

@@ -33,7 +33,7 @@ FAMILIES = (
 FORMULAS = tuple(formula for family in FAMILIES for formula in family.FORMULAS)
 CASES = tuple(case for formula in FORMULAS for case in formula.cases)
 OP_CASES = tuple(  # the cases of the ops with a gradient
-    case for case in CASES if case.pair is None and f"{case.op}_backward" in F.OPS
+    case for case in CASES if case.pair is None and case.wrt and f"{case.op}_backward" in F.OPS
 )
 
 
