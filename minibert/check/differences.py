@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minibert.check.structure import cast, is_float, mapped
+
 NOT_FINITE = "CANNOT TELL: the function is not finite beside this input"
 
 
@@ -46,10 +48,9 @@ def probes(forward, backward, args, kwargs, wrt, cotangent, zero, rng):
             f"gradcheck: args is {type(args).__name__}, not a tuple of inputs; for one input x "
             "write (x,)"
         )
-    args = [_to_float64(a) for a in args]
-    kwargs = {name: _to_float64(a) for name, a in (kwargs or {}).items()}
+    args, kwargs = cast(list(args), np.float64), cast(kwargs or {}, np.float64)
     out, cache = _checked_pair(forward(*args, **kwargs))
-    dout = _random_like(out, rng) if cotangent is None else _to_float64(cotangent)
+    dout = _random_like(out, rng) if cotangent is None else cast(cotangent, np.float64)
     _check_cotangent(out, dout, "cotangent")
     gradients = backward(dout, cache)
     gradients = tuple(gradients) if isinstance(gradients, (tuple, list)) else (gradients,)
@@ -164,25 +165,6 @@ def as_pair(function, gradient):
     return forward, lambda dout, inputs: gradient(dout, *inputs)
 
 
-def _map(f, x):
-    """`f` on every leaf of a structure of tuples, NamedTuples, lists and dicts."""
-    if isinstance(x, dict):
-        return {key: _map(f, value) for key, value in x.items()}
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return type(x)(*(_map(f, value) for value in x))
-    if isinstance(x, (tuple, list)):
-        return type(x)(_map(f, value) for value in x)
-    return f(x)
-
-
-def _is_float(x):
-    return isinstance(x, (np.ndarray, np.floating)) and np.issubdtype(x.dtype, np.floating)
-
-
-def _to_float64(x):
-    return _map(lambda a: a.astype(np.float64) if _is_float(a) else a, x)
-
-
 def _random_like(out, rng):
     def draw(y):
         if y is None:
@@ -190,7 +172,7 @@ def _random_like(out, rng):
         shape = np.shape(y)
         return rng.standard_normal(shape) if shape else float(rng.standard_normal())
 
-    return _map(draw, out)
+    return mapped(draw, out)
 
 
 def _checked_pair(found):
@@ -241,7 +223,7 @@ def _arrays(value, name):
     """The (key, array) pairs of an input: one with key None, or one for each entry of a dict."""
     items = value.items() if isinstance(value, dict) else [(None, value)]
     for key, x in items:
-        if not (isinstance(x, np.ndarray) and _is_float(x)):
+        if not (isinstance(x, np.ndarray) and is_float(x)):
             where = name if key is None else f"{name}[{key}]"
             raise TypeError(
                 f"gradcheck: wrt {where!r} is {type(x).__name__}, not an array of floats"
@@ -254,7 +236,7 @@ def _default_wrt(args, count):
     able = [
         n
         for n, a in enumerate(args)
-        if isinstance(a, dict) or (isinstance(a, np.ndarray) and _is_float(a))
+        if isinstance(a, dict) or (isinstance(a, np.ndarray) and is_float(a))
     ]
     return tuple(able[:count])
 

@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from minibert import kernels as F
-from minibert.check.cases.case import SQUARE, cast, filled, leaves, with_masks
+from minibert.check.cases.case import SQUARE
 from minibert.check.compare import TINY, compare, largest_norm
 from minibert.check.gradcheck import gradcheck
 from minibert.check.levels import at_level, small_blocks
+from minibert.check.structure import cast, filled, leaves, with_masks
 
 OUTPUT = {np.dtype(np.float64): 1e-11, np.dtype(np.float32): 1e-5}
 GRADIENT = {np.dtype(np.float64): 1e-10, np.dtype(np.float32): 1e-5}

@@ -2,7 +2,6 @@
 
 import importlib
 from contextlib import ExitStack, contextmanager
-from unittest.mock import patch
 
 from minibert import kernels as F
 
@@ -51,10 +50,15 @@ def at_level(level):
 @contextmanager
 def small_blocks(size=7):
     """Blocks so small that the little arrays of the table have several."""
-    with ExitStack() as stack:
-        for module, name in BLOCKS:
-            stack.enter_context(patch.object(importlib.import_module(module), name, size))
+    places = [(importlib.import_module(module), name) for module, name in BLOCKS]
+    usual = [getattr(module, name) for module, name in places]
+    try:
+        for module, name in places:
+            setattr(module, name, size)
         yield
+    finally:
+        for (module, name), value in zip(places, usual, strict=True):
+            setattr(module, name, value)
 
 
 def _c_functions():

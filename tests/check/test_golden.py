@@ -9,9 +9,9 @@ import pytest
 from minibert import ops
 from minibert.check import references
 from minibert.check.cases import CASES, FORMULAS
-from minibert.check.cases.case import filled, leaves
 from minibert.check.cases.plain import plain_inputs
 from minibert.check.references import KINDS, LARGEST, LARGEST_OF_ALL, golden, golden_names
+from minibert.check.structure import filled, leaves
 from minibert.ops import Drop
 
 

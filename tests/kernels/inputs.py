@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from minibert.ops import Attended, Drop
+from minibert.check.structure import is_float, mapped
+from minibert.ops import Drop
 
 DROP = Drop(0.3, seed=5, step=3, site=2)
 
@@ -62,25 +63,14 @@ def cotangent(out, seed=1):
     def draw(y):
         if y is None:
             return None
-        if isinstance(y, tuple):
-            parts = [draw(part) for part in y]
-            return Attended(*parts) if isinstance(y, Attended) else tuple(parts)
         return rng.standard_normal(y.shape).astype(np.float32) if y.ndim else np.float32(1.3)
 
-    return draw(out)
+    return mapped(draw, out)
 
 
 def each_array(function, x):
     """The same structure with the function applied to its float arrays."""
-    if isinstance(x, Drop) or x is None:
-        return x
-    if isinstance(x, Attended):
-        return Attended(*(each_array(function, part) for part in x))
-    if isinstance(x, tuple):
-        return tuple(each_array(function, part) for part in x)
-    if isinstance(x, dict):
-        return {name: each_array(function, part) for name, part in x.items()}
-    return function(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
+    return mapped(lambda a: function(a) if isinstance(a, np.ndarray) and is_float(a) else a, x)
 
 
 def in_float64(x):

@@ -7,6 +7,7 @@ import numpy as np
 
 from minibert.check import assert_close, assert_gradient
 from minibert.check.cases import PRIMES, SQUARE
+from minibert.check.structure import cast, mapped
 
 FORWARD = {np.float64: 1e-12, np.float32: 1e-5}
 GRADIENT = {np.float64: 1e-11, np.float32: 1e-5}
@@ -31,14 +32,9 @@ def cotangent(out, seed=1):
     rng = np.random.default_rng(seed)
 
     def draw(y):
-        if y is None:
-            return None
-        if isinstance(y, tuple):
-            parts = [draw(part) for part in y]
-            return type(y)(*parts) if hasattr(y, "_fields") else tuple(parts)
-        return np.asarray(rng.standard_normal(np.shape(y)), y.dtype)[()]
+        return None if y is None else np.asarray(rng.standard_normal(np.shape(y)), y.dtype)[()]
 
-    return draw(out)
+    return mapped(draw, out)
 
 
 def names(case, grads):
@@ -51,9 +47,7 @@ def check_forward(pair, case, z=PRIMES, dtype=np.float64, rtol=None):
     """The output is that of the loop form, in float64, from the same inputs."""
     args, kwargs = case.inputs(z, dtype)
     out, _ = pair[0](*args, **kwargs)
-    expected = case.forward(
-        *(_float64(a) for a in args), **{k: _float64(a) for k, a in kwargs.items()}
-    )
+    expected = case.forward(*cast(args, np.float64), **cast(kwargs, np.float64))
     got, expected = leaves(out), leaves(expected)
     assert len(got) == len(expected), f"{len(got)} outputs, the loop form has {len(expected)}"
     for n, (g, e) in enumerate(zip(got, expected, strict=True)):
@@ -66,8 +60,8 @@ def check_backward(pair, case, z=PRIMES, dtype=np.float64, rtol=None):
     out, cache = pair[0](*args, **kwargs)
     dout = cotangent(out)
     grads = as_tuple(pair[1](dout, cache))
-    exact = [_float64(a) for a in args], {k: _float64(a) for k, a in kwargs.items()}
-    expected = case.backward(_map64(dout), *exact[0], **exact[1])
+    dout, args, kwargs = cast((dout, args, kwargs), np.float64)
+    expected = case.backward(dout, *args, **kwargs)
     assert len(grads) == len(expected), f"{len(grads)} gradients, the loop form has {len(expected)}"
     for name, g, e in zip(names(case, grads), grads, expected, strict=True):
         assert (g is None) == (e is None), f"{case} {name}: {g} where {e} was expected"
@@ -133,7 +127,7 @@ def check_strided(pair, case, rtol=1e-12):
     out, cache = pair[0](*args, **kwargs)
     grads = leaves(pair[1](cotangent(out), cache))
     sparse_out, sparse_cache = pair[0](*(_gaps(a) for a in args), **kwargs)
-    sparse_grads = leaves(pair[1](_map_arrays(_gaps, cotangent(sparse_out)), sparse_cache))
+    sparse_grads = leaves(pair[1](mapped(_gaps, cotangent(sparse_out)), sparse_cache))
     for a, b in zip(leaves(out) + grads, leaves(sparse_out) + sparse_grads, strict=True):
         assert_close(b, a, name=f"{case} from strided inputs", rtol=rtol)
 
@@ -153,23 +147,6 @@ def check_all(pair, cases):
     for case in cases:
         if case.exact:
             check_gradient(pair, case)
-
-
-def _map_arrays(f, x):
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return type(x)(*(_map_arrays(f, part) for part in x))
-    if isinstance(x, tuple):
-        return tuple(_map_arrays(f, part) for part in x)
-    return f(x)
-
-
-def _float64(a):
-    is_float = isinstance(a, (np.ndarray, np.floating)) and np.issubdtype(a.dtype, np.floating)
-    return a.astype(np.float64) if is_float else a
-
-
-def _map64(x):
-    return _map_arrays(_float64, x)
 
 
 def _gaps(a):

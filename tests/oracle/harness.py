@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from minibert import ops
-from minibert.check.cases.case import leaves
-from minibert.ops import Drop, QTensor
+from minibert.check.structure import leaves, mapped
+from minibert.ops import Drop
 
 _steps = {}
 _masks = {}
@@ -124,35 +124,19 @@ def _wanted(case, args, kwargs):
 
 def _tensors(x, dtype):
     """The structure in tensors, floats in one dtype; `Drop` as `Dropout`, numbers as they are."""
-    if isinstance(x, (np.ndarray, np.generic)):
-        t = torch.tensor(np.array(x))
-        return t.to(dtype) if t.is_floating_point() else t
-    if isinstance(x, Drop):
-        return Dropout(x)
-    if isinstance(x, QTensor):
-        return x
-    if isinstance(x, dict):
-        return {key: _tensors(part, dtype) for key, part in x.items()}
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return type(x)(*(_tensors(part, dtype) for part in x))
-    if isinstance(x, (tuple, list)):
-        return type(x)(_tensors(part, dtype) for part in x)
-    return x
+
+    def tensor(a):
+        if isinstance(a, (np.ndarray, np.generic)):
+            t = torch.tensor(np.array(a))
+            return t.to(dtype) if t.is_floating_point() else t
+        return Dropout(a) if isinstance(a, Drop) else a
+
+    return mapped(tensor, x)
 
 
 def _leaves(x, name):
-    """As `leaves`, of tensors too."""
-    if torch.is_tensor(x):
-        return {name: x}
-    if isinstance(x, dict):
-        parts = x.items()
-    elif isinstance(x, tuple) and hasattr(x, "_fields"):
-        parts = zip(x._fields, x, strict=True)
-    elif isinstance(x, (tuple, list)):
-        parts = enumerate(x)
-    else:
-        return leaves(x, name)
-    return {n: leaf for key, part in parts for n, leaf in _leaves(part, f"{name}.{key}").items()}
+    """As `leaves`, tensors too."""
+    return leaves(x, name, (torch.Tensor,))
 
 
 def _numpy(y):

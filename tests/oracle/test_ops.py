@@ -14,8 +14,8 @@ from minibert import kernels as F
 from minibert import ops
 from minibert.check import assert_close
 from minibert.check.cases import CASES, PRIMES, SQUARE
-from minibert.check.cases.case import cast, filled, leaves
 from minibert.check.levels import at_level, kernel_levels, serves
+from minibert.check.structure import cast, filled, leaves
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 nn = torch.nn.functional

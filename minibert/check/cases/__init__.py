@@ -23,7 +23,7 @@ from minibert.check.cases import (
     text,
     train,
 )
-from minibert.check.cases.case import PRIMES, SQUARE, Case, Formula, Sizes, leaves
+from minibert.check.cases.case import PRIMES, SQUARE, Case, Formula, Sizes
 from minibert.data.names import nearest_name
 
 FAMILIES = (

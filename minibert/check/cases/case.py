@@ -1,4 +1,4 @@
-"""What a formula's row in the table is made of: `Formula`, its `Case`s, and names for every array.
+"""What a formula's row in the table is made of: `Formula` and its `Case`s.
 
 A case is one formula in one mode, on inputs that are drawn once and for all: from it follow the
 golden file, the row of `minibert verify`, and the tests. Results of any structure are compared
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minibert import kernels as F
-from minibert.ops import Drop, QTensor
+from minibert.check.structure import cast
 
 
 class Sizes(NamedTuple):
@@ -177,89 +177,6 @@ def lone(function):
 
     forward.__signature__ = inspect.signature(function)
     return lambda: (forward, None)
-
-
-# ---------------------------------------------------------------------------- arrays within things
-
-
-def leaves(x, name):
-    """The arrays and numbers of a result of any structure, under dotted names.
-
-    Parameters
-    ----------
-    x : array, number, or tuple, NamedTuple, list, dict, QTensor of such; None adds nothing
-    name : str
-
-    Returns
-    -------
-    dict of str to ndarray
-
-    Examples
-    --------
-    >>> leaves({"a": np.ones(2), "b": (1.0, None)}, "output")
-    {'output.a': array([1., 1.]), 'output.b.0': array(1.)}
-    """
-    if isinstance(x, (np.ndarray, np.generic, bool, int, float)):
-        return {name: np.asarray(x)}
-    found = {}
-    for key, part in _parts(x):
-        found |= leaves(part, f"{name}.{key}")
-    return found
-
-
-def filled(x, name, arrays):
-    """The same structure with other arrays in it; where there is none of a name, None.
-
-    ``filled(x, "output", leaves(x, "output"))`` is x again.
-    """
-    if isinstance(x, (np.ndarray, np.generic, bool, int, float)):
-        array = arrays.get(name)
-        if array is None or np.ndim(array):
-            return array
-        return array[()] if isinstance(x, (np.ndarray, np.generic)) else type(x)(array)
-    return _rebuilt(x, lambda key, part: filled(part, f"{name}.{key}", arrays))
-
-
-def cast(x, dtype):
-    """The same structure with its floating arrays in another dtype."""
-    if isinstance(x, QTensor):
-        return x
-    if isinstance(x, (np.ndarray, np.floating)) and np.issubdtype(x.dtype, np.floating):
-        return x.astype(dtype)
-    return _rebuilt(x, lambda _, part: cast(part, dtype))
-
-
-def with_masks(x, masks):
-    """The same structure with explicit dropout masks in every `Drop`; x itself without masks."""
-    if isinstance(x, Drop):
-        return x._replace(masks=masks) if masks else x
-    return _rebuilt(x, lambda _, part: with_masks(part, masks))
-
-
-def _parts(x):
-    """(key, part) of a structure; nothing of anything else."""
-    if isinstance(x, dict):
-        return x.items()
-    if isinstance(x, QTensor):
-        return (("q", x.q), ("scale", x.scale))
-    if isinstance(x, Drop):
-        return ()
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return zip(x._fields, x, strict=True)
-    return enumerate(x) if isinstance(x, (tuple, list)) else ()
-
-
-def _rebuilt(x, change):
-    """The structure with ``change(key, part)`` in place of each part; anything else as it is."""
-    if isinstance(x, dict):
-        return {key: change(key, part) for key, part in x.items()}
-    if isinstance(x, Drop):
-        return x
-    if isinstance(x, QTensor) or hasattr(x, "_fields"):
-        return type(x)(*(change(key, part) for key, part in _parts(x)))
-    if isinstance(x, (tuple, list)):
-        return type(x)(change(key, part) for key, part in enumerate(x))
-    return x
 
 
 def _formula(op):

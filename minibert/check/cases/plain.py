@@ -6,6 +6,7 @@ from dataclasses import asdict, is_dataclass
 
 import numpy as np
 
+from minibert.check.structure import parts
 from minibert.ops import Drop, QTensor
 
 
@@ -45,15 +46,9 @@ def plain(x, name):
         return {name: x.to_dict()}
     if _is_plain(x):
         return {name: x}
-    if isinstance(x, dict):
-        parts = x.items()
-    elif hasattr(x, "_fields"):
-        parts = zip(x._fields, x, strict=True)
-    elif isinstance(x, (tuple, list)):
-        parts = enumerate(x)
-    else:
-        return {name: asdict(x)} if is_dataclass(x) else {}
-    return {n: part for key, y in parts for n, part in plain(y, f"{name}.{key}").items()}
+    if is_dataclass(x):
+        return {name: asdict(x)}
+    return {n: part for key, y in parts(x) for n, part in plain(y, f"{name}.{key}").items()}
 
 
 def _is_plain(x):
