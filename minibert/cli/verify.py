@@ -4,6 +4,7 @@
     minibert verify attention layernorm
     minibert verify --html formulas.html     # with the formulas set, and the code beside them
     minibert verify --list
+    minibert verify attention --function mine.py:attention    # which mistake does a function make?
 
 The numbers are the largest relative errors. loops, NumPy (float64), Numba (float32) and the levels
 of the C kernels are compared with golden files that PyTorch, Hugging Face and others made;
@@ -18,6 +19,7 @@ from pathlib import Path
 from minibert.check.cases import FORMULAS
 from minibert.check.page import error_text, write_page
 from minibert.check.verify import verify
+from minibert.cli import diagnose
 
 SHORT = {"loops": "loops", "numpy": "NumPy", "numba": "Numba"}
 
@@ -29,10 +31,13 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--html", metavar="FILE", help="also write a page")
     parser.add_argument("--seed", type=int, default=1, help="of the inputs that are drawn anew")
+    diagnose.add_arguments(parser)
 
 
 def run(args):
     """Verify, and print; 1 where a formula is not proved."""
+    if diagnose.is_asked_for(args):
+        return diagnose.run(args)
     if args.list:
         width = max(len(f.id) for f in FORMULAS)
         for formula in FORMULAS:

@@ -1,0 +1,304 @@
+"""Somebody's function in a process of its own, so that whatever it does ends there.
+
+A child makes the calls of a plan and writes each result as it finishes; the parent waits, at most
+so long, ends the child and all that it started, and reads what there is. Nothing that the function
+does is an exception here: it is part of what became of it, a `Ran`.
+"""
+
+import contextlib
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+from minibert.check.diagnose import child
+from minibert.check.diagnose.files import (
+    error_from,
+    read_json,
+    read_result,
+    read_values,
+    write_task,
+)
+from minibert.check.diagnose.records import Ran
+from minibert.check.diagnose.source import Source, source_of
+from minibert.check.diagnose.taken import wanted_of
+from minibert.check.diagnose.theirs import MINIBERT, frames_of_dump
+
+MOST_PRINTED = 2_000  # characters that are kept
+UNKNOWN = 1000  # no exit code
+FLOOD = 2**20  # bytes that may lie in the file of printed text
+FRESH = "import sys; sys.path.append({!r}); from {} import main; main(sys.argv[1])"
+
+
+def run_apart(target, plan, *, hint, time_limit=20.0, how=None):
+    """Call somebody's function as planned, in another process.
+
+    Parameters
+    ----------
+    target : callable or Source, or a pair of them
+        The function, or the forward and the gradient; either of a pair may be None.
+    plan : list of Planned
+    hint : Steps
+        The op that it is meant to be.
+    time_limit : float
+        Seconds for everything together.
+    how : {"fork", "fresh", "here"}, optional
+        A copy of this process, where nothing need be imported; a fresh interpreter, which imports
+        the function from its file; or this process, without a time limit. By default a fork on
+        Linux, elsewhere a fresh interpreter if the function can be imported.
+
+    Returns
+    -------
+    Ran
+
+    Raises
+    ------
+    ValueError
+        There is no function, or it is to be imported afresh and cannot be.
+    RuntimeError
+        This is such a process already.
+    """
+    if child.is_child():
+        raise RuntimeError(
+            "the code that is diagnosed calls diagnose itself; put that call under "
+            "if __name__ == '__main__':"
+        )
+    targets = _by_part(target, plan)
+    wanted = wanted_of(hint, _inputs(plan))
+    how, targets, notes = _way(how, targets)
+    if how == "here":
+        return _run_here(targets, plan, wanted, notes)
+    folder = tempfile.mkdtemp(prefix="minibert-")
+    try:
+        start = time.monotonic()
+        begin = _forked if how == "fork" else _fresh
+        process = begin(folder, targets, plan, wanted, start + time_limit)
+        ended = _wait(process, folder, time_limit)
+        return _read(folder, plan, ended, notes, how, time.monotonic() - start)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _by_part(target, plan):
+    """The functions by the part that they are."""
+    if isinstance(target, tuple) and not isinstance(target, Source):
+        forward, gradient = target
+    else:
+        alone = any(planned.part == "forward" for planned in plan)
+        forward, gradient = (target, None) if alone else (None, target)
+    found = {"forward": forward, "gradient": gradient}
+    found = {part: function for part, function in found.items() if function is not None}
+    if not found:
+        raise ValueError("there is no function to run: give a forward or a gradient")
+    return found
+
+
+def _inputs(plan):
+    """Inputs of one call, those of a gradient if there is one."""
+    return max((planned.inputs for planned in plan), key=len)
+
+
+def _way(how, targets):
+    """(how to run them, them, notes)."""
+    if how is None and sys.platform == "linux":
+        how = "fork"
+    if how in ("fork", "here"):
+        return how, targets, ()
+    sources = {p: t if isinstance(t, Source) else source_of(t) for p, t in targets.items()}
+    if all(sources.values()):
+        return "fresh", sources, ()
+    if how == "fresh":
+        raise ValueError(
+            "the function cannot be imported from a file, as a lambda or one within another cannot"
+        )
+    note = (
+        "the function was run in this process, without a time limit, since it cannot be imported "
+        "from a file; give it as FILE.py:FUNCTION to have it run apart"
+    )
+    return "here", targets, (note,)
+
+
+# --- children -------------------------------------------------------------------------------------
+
+
+class _Fork:
+    """A forked child, with as much of `subprocess.Popen` as is needed."""
+
+    def __init__(self, pid):
+        self.pid, self.returncode = pid, None
+
+    def poll(self):
+        """The exit code, negative for a signal; None while it runs."""
+        if self.returncode is None:
+            try:
+                # It is left in the table until its group has been ended: the number stays its own.
+                found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:  # somebody else waited for it
+                _end_group(self.pid)
+                self.returncode = UNKNOWN
+                return UNKNOWN
+            if found is None:
+                return None
+            _end_group(self.pid)
+            with contextlib.suppress(ChildProcessError):
+                _, status = os.waitpid(self.pid, 0)
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def kill(self):
+        """End it, unless it has ended: the number may be another's by then."""
+        if self.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self):
+        """Until it has ended."""
+        while self.poll() is None:
+            time.sleep(0.001)
+
+
+def _forked(folder, targets, plan, wanted, deadline):
+    """A child that is a copy of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()  # or both would write what is waiting
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+        pid = os.fork()
+        if pid == 0:
+            child.work(folder, targets, plan, wanted, deadline)
+    return _Fork(pid)
+
+
+def _fresh(folder, targets, plan, wanted, deadline):
+    """A child that is a new interpreter."""
+    path = [os.path.abspath(entry) for entry in sys.path]
+    write_task(folder, targets, plan, wanted, deadline=deadline, path=path)
+    root = str(MINIBERT.parent)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", FRESH.format(root, child.__name__), folder],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _end_group(pid):
+    """End all processes of the child's group."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _wait(process, folder, time_limit):
+    """Wait for the child, end it if it takes too long: how it ended, or nothing if it was done."""
+    end, pause = time.monotonic() + time_limit, 0.001
+    try:
+        while process.poll() is None and time.monotonic() < end:
+            _keep_short(folder)
+            time.sleep(pause)
+            pause = min(1.5 * pause, 0.02)
+        in_time = process.poll() is not None
+    finally:  # on Ctrl-C, too
+        if process.poll() is None or isinstance(process, subprocess.Popen):
+            _end_group(process.pid)
+        process.kill()
+        process.wait()
+    if not in_time:
+        return f"did not end within {time_limit:g} s"
+    said = read_json(folder, "end.json")
+    return said[:300] if isinstance(said, str) else _ending(process.returncode)
+
+
+def _ending(code):
+    """How a process ended that did not come to its end."""
+    if code == child.FAILED:
+        return "left no results that can be read"
+    if code >= 0:
+        return "ended the process" + (f" with exit code {code}" if code != UNKNOWN else "")
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = "unknown"
+    memory = ", as happens when memory runs out" if name == "SIGKILL" else ""
+    return f"was killed by signal {-code} ({name}){memory}"
+
+
+def _keep_short(folder):
+    """Keep the beginning of what was printed, and little of the rest."""
+    path, head = os.path.join(folder, "printed"), os.path.join(folder, "printed.head")
+    with contextlib.suppress(OSError):
+        if os.path.getsize(path) > FLOOD:
+            if not os.path.exists(head):
+                with open(path, "rb") as source, open(head, "wb") as kept:
+                    kept.write(source.read(4 * MOST_PRINTED))
+            os.truncate(path, 0)
+
+
+def _read(folder, plan, ended, notes, how, seconds):
+    """All that the child left."""
+    results = {p.key: read_result(folder, f"result{n}") for n, p in enumerate(plan)}
+    results = {key: result for key, result in results.items() if result is not None}
+    import_error, running, at = _import_error(folder), None, ()
+    if ended:
+        number = read_json(folder, "running.json")
+        running = ("import", "", "")
+        if type(number) is int and 0 <= number < len(plan):
+            running = plan[number].key
+        at = _where(folder, running, results, import_error)
+    return Ran(
+        results, import_error, ended, running, at, _printed(folder), notes, how, seconds
+    )  # fmt: skip
+
+
+def _import_error(folder):
+    try:
+        return error_from(read_values(folder, "import"))
+    except (ValueError, TypeError):
+        return None
+
+
+def _where(folder, running, results, import_error):
+    """Where their code was: of an exception its lines, else what was dumped."""
+    error = import_error or (results[running].error if running in results else None)
+    if error is not None:
+        return error.frames
+    try:
+        return frames_of_dump(Path(folder, "where").read_text(errors="replace")[-100_000:])
+    except OSError:
+        return ()
+
+
+def _printed(folder):
+    for name in ("printed.head", "printed"):
+        with contextlib.suppress(OSError), open(os.path.join(folder, name), "rb") as file:
+            return file.read(4 * MOST_PRINTED).decode("utf-8", "replace")[:MOST_PRINTED]
+    return ""
+
+
+def _run_here(targets, plan, wanted, notes):
+    """The calls in this process; Ctrl-C is the user's own."""
+    start, printed, results, numbers = time.monotonic(), io.StringIO(), {}, []
+
+    def send(number, result):
+        results[plan[number].key] = result
+
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        functions, error = child.loaded(targets)
+        ended = ""
+        if error is None:
+            ended, _ = child.make_calls(functions, plan, wanted, numbers.append, send)
+    running = plan[numbers[-1]].key if ended else None
+    at = results[running].error.frames if ended else ()
+    return Ran(
+        results, error, ended, running, at, printed.getvalue()[:MOST_PRINTED], notes, "here",
+        time.monotonic() - start,
+    )  # fmt: skip

@@ -1,0 +1,193 @@
+"""Run somebody's function on the reference inputs, and say what is wrong with it.
+
+The gates, in this order; the first that fails ends it:
+
+    import   the file loads, and has the function
+    run      it returns, within the time, in every case
+    shape    as many results as wanted, of the right shape and kind
+    finite   no NaN or infinity where there is none in truth
+    inputs   they are as they were
+    values   forward, then each gradient
+
+Functions run in a process of their own (`apart`); nothing that they do reaches this one.
+"""
+
+import shlex
+
+from minibert.check.diagnose.advice import advice, trials
+from minibert.check.diagnose.apart import run_apart
+from minibert.check.diagnose.diagnosis import LEVELS, Diagnosis, told
+from minibert.check.diagnose.gates import (
+    changed_inputs,
+    did_not_import,
+    did_not_run,
+    not_finite,
+    not_repeatable,
+    wrong_shape,
+    wrong_values,
+)
+from minibert.check.diagnose.observed import named_arrays
+from minibert.check.diagnose.part import Part
+from minibert.check.diagnose.records import Planned, make_plan
+from minibert.check.diagnose.source import Source, as_target
+from minibert.check.mistakes import op_called
+from minibert.data.names import nearest_name
+
+TIME_LIMIT = 20.0
+
+
+def diagnose(
+    op, forward=None, *, gradient=None, hint_level=None, seed=1, case=None, time_limit=TIME_LIMIT
+):
+    """Find out whether a function computes a formula, and if not, which mistake it makes.
+
+    The function has the plain signature: inputs in, outputs out (``layernorm(x, gamma, beta)``); a
+    gradient takes the same inputs and the upstream gradient last, and returns the gradients in the
+    order of the inputs. `minibert.check.mistakes.op_called(op).signature_of("forward")` tells it,
+    as does ``minibert verify OP --signature``. A pair in the style of `minibert.ops`, with its
+    cache, is taken as well. What it returns may be NumPy arrays, lists, or anything with
+    ``__array__`` or ``.detach().numpy()``; a generator may yield ``"name", array`` for its steps.
+
+    Parameters
+    ----------
+    op : str
+        Such as "attention"; `minibert.check.mistakes.OPS` has them all.
+    forward, gradient : callable or str, optional
+        The functions, or where they are: "mine.py:attention". At least one.
+    hint_level : {0, 1, 2, 3}, optional
+        How much a student is told; None: everything, expected values among it.
+    seed : int
+        Of the inputs.
+    case : str, optional
+        Only this case, such as "primes".
+    time_limit : float
+        Seconds for everything.
+
+    Returns
+    -------
+    Diagnosis
+        Printed it is the report; it is true in a condition where nothing is wrong.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments of this function. What the other one raises, the report says.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = diagnose("relu", lambda x: abs(x))
+    >>> found.causes[0].id
+    'relu-absolute-value'
+    """
+    steps = op_called(op)
+    _check(steps, forward, gradient, hint_level, seed, time_limit)
+    calls = _cases(steps, seed, case)
+    target = tuple(None if f is None else as_target(f) for f in (forward, gradient))
+    parts = [p for p, f in zip(("forward", "gradient"), target, strict=True) if f is not None]
+    edge = trials(steps, calls[0]) if target[0] is not None else []
+    extra = [Planned("forward", t.name, "extreme", t.inputs) for t in edge]
+    plan = make_plan(steps, calls, parts, extra)
+    ran = run_apart(target, plan, hint=steps, time_limit=time_limit)
+    found = _through_gates(steps, parts, calls, ran)
+    found = found.with_(
+        advice=_advice(steps, edge, ran),
+        printed=ran.printed,
+        again=_again(steps, forward, gradient, seed, case),
+    )
+    return told(found, hint_level)
+
+
+def _through_gates(steps, parts, calls, ran):
+    """The first gate that fails, or that none does."""
+    found = did_not_import(steps, " and ".join(parts), ran)
+    if found:
+        return found
+    passed, measured = ["import"], []
+    for name in parts:
+        part = Part(steps, name, calls, ran)
+        for gate, look in GATES:
+            found = look(part)
+            if found is not None and not found.ok:
+                return found.with_(passed=tuple(passed))
+            passed.append(f"{name} {gate}")
+        measured.append(found.measured)
+    return Diagnosis(
+        steps.op, True, " and ".join(parts), measured="; ".join(measured), passed=tuple(passed)
+    )
+
+
+def _advice(steps, edge, ran):
+    """About range and habits, of what ran."""
+    found = []
+    for trial in edge:
+        result = ran.results.get(("forward", trial.name, "extreme"))
+        if result is None:
+            continue
+        got = None if result.outputs is None else named_arrays(
+            result.outputs.values(), result.outputs)  # fmt: skip
+        error = result.error.type if result.error else ""
+        found.append(advice(steps, trial, got, error))
+    for (part, _, kind), result in ran.results.items():
+        if kind == "float32" and "float64" in result.dtypes.values():
+            found.append(
+                f"the {part} makes float64 of float32: a NumPy scalar or a new array without dtype?"
+            )
+        if kind == "values":
+            found += result.notes
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def _cases(steps, seed, case):
+    """The calls, or the one that is asked for."""
+    calls = steps.draw(seed)
+    if case is None:
+        return calls
+    found = [call for call in calls if call.case == case]
+    if not found:
+        names = [call.case for call in calls]
+        raise ValueError(f"case is {case!r}{nearest_name(case, names)}: {', '.join(names)}")
+    return found
+
+
+def _again(steps, forward, gradient, seed, case):
+    """The command that runs it again, or the call."""
+    texts = [
+        f"{f.path}:{f.name}" if isinstance(f, Source) else f
+        for f in (forward, gradient) if f is not None
+    ]  # fmt: skip
+    if all(isinstance(text, str) for text in texts):
+        words = ["minibert", "verify", steps.op]
+        words += [] if forward is None else ["--function", texts[0]]
+        words += [] if gradient is None else ["--gradient", texts[-1]]
+        words += ["--seed", str(seed)] + ([] if case is None else ["--case", case])
+        return shlex.join(words)
+    names = [getattr(f, "__name__", "f") for f in (forward, gradient) if f is not None]
+    words = ("forward", "gradient") if forward is not None else ("gradient",)
+    given = ", ".join(f"{w}={n}" for w, n in zip(words, names, strict=False))
+    only = "" if case is None else f", case={case!r}"
+    return f"diagnose({steps.op!r}, {given}, seed={seed}{only})"
+
+
+def _check(steps, forward, gradient, hint_level, seed, time_limit):
+    """Raise where the arguments of `diagnose` cannot be."""
+    if forward is None and gradient is None:
+        raise ValueError("give a function: forward=, gradient=, or both")
+    if gradient is not None and not steps.gradient:
+        raise ValueError(f"{steps.op} has no gradient: give forward alone")
+    if hint_level not in (None, *LEVELS):
+        raise ValueError(f"hint_level is {hint_level!r}; it is 0 to 3, or None for everything")
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed is {seed!r}; it is a whole number of at least 0")
+    if not time_limit > 0:
+        raise ValueError(f"time_limit is {time_limit!r} seconds; it is above 0")
+
+
+GATES = (
+    ("run", did_not_run),
+    ("shape", wrong_shape),
+    ("finite", not_finite),
+    ("inputs", changed_inputs),
+    ("repeatable", not_repeatable),
+    ("values", wrong_values),
+)

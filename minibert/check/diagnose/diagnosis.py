@@ -1,0 +1,237 @@
+"""The report: what is wrong with a function, in words, and as plain data.
+
+Its first lines say what is wrong; then where, with numbers; then what was ruled out, and how to run
+it again. For courses, `hint_level` says how much of this a student is told:
+
+    0   which gate failed, and of which result
+    1   and where: how many entries differ, the worst of them, and what the function gave there
+    2   and the step of the formula to look at again
+    3   and what it is consistent with
+
+What is expected stands only in a report without a hint level: one with a level holds no number that
+was computed by the reference.
+"""
+
+from dataclasses import dataclass, replace
+
+from minibert.check.diagnose.explain import Cause
+
+LEVELS = (0, 1, 2, 3)
+PASSED, CERTAIN = "right", "consistent with one mistake, and with nothing else that is known here"
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """How one result differs in one case.
+
+    Parameters
+    ----------
+    name, case : str
+    differing, total : int
+        Entries.
+    where : str
+        The worst entry's index with its axes, "[B=1, L=2]"; empty for a single number.
+    got : float or str
+        What the function gave there.
+    expected, allowed, error : float, str or None
+        What it should have been there, how far from it an entry may be, and the relative error
+        over the whole array; None where that is not told.
+    facts : tuple of str
+        Where the entries that differ are, where that is a pattern.
+    """
+
+    name: str
+    case: str
+    differing: int
+    total: int
+    where: str
+    got: object
+    expected: object = None
+    allowed: float | None = None
+    error: float | None = None
+    facts: tuple = ()
+
+    def lines(self):
+        """As text: one line, a second with the worst entry, and the facts."""
+        error = "" if self.error is None else f", relative error {self.error:.1e}"
+        yield f"{self.name}: {self.differing} of {self.total} entries differ{error} ({self.case})"
+        worst = f"  worst at {self.where}: " if self.where else "  "
+        told = f"{worst}got {_number(self.got)}"
+        if self.expected is not None:
+            told += f", expected {_number(self.expected)}"
+        if self.allowed is not None:
+            told += f", allowed {self.allowed:.0e} from it"
+        yield told
+        yield from (f"  {fact}" for fact in self.facts)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `diagnose` found; true in a condition where nothing is wrong.
+
+    Parameters
+    ----------
+    op : str
+    ok : bool
+    part : str
+        "forward", "gradient", or both where all is right: "forward and gradient".
+    gate : str
+        Where it stopped: "import", "run", "shape", "finite", "inputs", "values"; empty if ok.
+    headline : str
+        What is wrong, in one sentence.
+    measured : str
+        Of a right one, how near it came.
+    details : tuple of str
+        More lines about it: frames of the function's own, axes, what it was called with.
+    causes : tuple of Cause
+        What the numbers are consistent with, the most likely first.
+    certain : bool
+        One explanation fits within the tolerance, and no other does.
+    look_at : str
+        The step of the formula that the first cause is in.
+    mismatches : tuple of Mismatch
+    passed : tuple of str
+        The gates before.
+    ruled_out : tuple of str
+        Mistakes of the catalogue that do not explain it.
+    unexplained : tuple of str
+        Results that no cause accounts for.
+    advice : tuple of str
+        About range, precision and habits; not a failure.
+    again : str
+        How to run it again.
+    hint_level : int or None
+    """
+
+    op: str
+    ok: bool
+    part: str
+    gate: str = ""
+    headline: str = ""
+    measured: str = ""
+    details: tuple = ()
+    causes: tuple = ()
+    certain: bool = False
+    look_at: str = ""
+    mismatches: tuple = ()
+    passed: tuple = ()
+    ruled_out: tuple = ()
+    unexplained: tuple = ()
+    advice: tuple = ()
+    printed: str = ""
+    again: str = ""
+    hint_level: int | None = None
+
+    def __bool__(self):
+        return self.ok
+
+    def __str__(self):
+        return "\n".join(self._lines())
+
+    def with_(self, **fields):
+        """The same, with other fields."""
+        return replace(self, **fields)
+
+    def _lines(self):
+        if self.ok:
+            yield " ".join(filter(None, [f"{self.op}: {PASSED} ({self.part}).", self.measured]))
+        else:
+            yield f"{self.op}: WRONG at the gate {self.gate!r} ({self.part}): {self.headline}"
+        yield from self._consistent_with()
+        yield from (f"  {line}" for line in self.details)
+        for mismatch in self.mismatches:
+            yield from (f"  {line}" for line in mismatch.lines())
+        if self.unexplained:
+            yield f"  No explanation was found for {', '.join(self.unexplained)}."
+        if self.passed and not self.ok:
+            yield f"Passed before: {', '.join(self.passed)}."
+        if self.ruled_out:
+            yield f"Ruled out: {_some(self.ruled_out)}."
+        yield from (f"Advice: {line}" for line in self.advice)
+        if self.printed:
+            yield "It printed:"
+            yield from (f"  | {line}" for line in self.printed.splitlines()[:20])
+        if self.again:
+            yield f"Again: {self.again}"
+
+    def _consistent_with(self):
+        """The causes, the first of them (or the first two that go together) in full."""
+        if not self.causes:
+            if self.look_at:
+                yield f"  Look again at step {self.look_at} of the formula."
+            elif self.gate == "values" and self.hint_level in (None, 3):
+                yield "  No mistake of the catalogue, no two together, and no plain relation fits."
+            return
+        first = self.causes[0]
+        both = [c for c in self.causes[1:2] if first.also and c.id == first.also]
+        how = CERTAIN if self.certain else "consistent with"
+        if both:
+            how = f"{how.replace('one mistake', 'two mistakes')}, together" if self.certain else (
+                "consistent with two mistakes together"
+            )  # fmt: skip
+        yield f"  {how[0].upper()}{how[1:]}:"
+        for cause in (first, *both):
+            yield f"  -> {cause.sentence}"
+            step = f", step {cause.step}" if cause.step else ""
+            yield f"     {cause.lesson + ' ' if cause.lesson else ''}[{cause.id}{step}]"
+        others = self.causes[1 + len(both) :]
+        if others:
+            yield "  It is consistent as well with:"
+            yield from (f"  -  {cause.sentence} [{cause.id}]" for cause in others[:5])
+
+    def to_dict(self):
+        """As plain data, for JSON."""
+        plain = {key: value for key, value in vars(self).items() if key not in _OBJECTS}
+        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}
+        causes = [cause._asdict() for cause in self.causes]
+        mismatches = [_finite(vars(m)) for m in self.mismatches]
+        return plain | {"causes": causes, "mismatches": mismatches}
+
+
+_OBJECTS = ("causes", "mismatches")
+
+
+def _finite(mismatch):
+    """NaN and infinity have no place in JSON: they become texts."""
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in mismatch.items()}
+    return {k: str(v) if isinstance(v, float) and v - v != 0 else v for k, v in plain.items()}
+
+
+def _number(x):
+    return f"{x:.9g}" if isinstance(x, float) else repr(x)
+
+
+def _some(ids, most=6):
+    more = len(ids) - most
+    return ", ".join(ids[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def told(diagnosis, level):
+    """The diagnosis as a course tells it: see the levels above.
+
+    Parameters
+    ----------
+    diagnosis : Diagnosis
+    level : {0, 1, 2, 3} or None
+        None: everything.
+
+    Returns
+    -------
+    Diagnosis
+    """
+    if level is None:
+        return diagnosis
+    found = vars(diagnosis) | {"hint_level": level, "mismatches": (), "measured": ""}
+    if level >= 1:
+        found["mismatches"] = tuple(
+            Mismatch(m.name, m.case, m.differing, m.total, m.where, m.got, facts=m.facts)
+            for m in diagnosis.mismatches
+        )
+    if level < 2:
+        found["look_at"] = ""
+    if level < 3:
+        found |= {"causes": (), "certain": False, "ruled_out": (), "unexplained": ()}
+    return Diagnosis(**found)
+
+
+__all__ = ["Cause", "Diagnosis", "Mismatch", "told"]

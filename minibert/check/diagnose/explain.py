@@ -1,0 +1,284 @@
+"""What wrong numbers are consistent with: one mistake, a relation, or two mistakes together.
+
+Explanations are tried from the simplest on, and the search ends with the first kind that has any:
+
+    one mistake of the catalogue
+    a relation of every wrong output to what is expected (a sign, a factor, another order)
+    two mistakes at different steps
+    a step within the formula that is left out, negated, scaled, transposed
+    one mistake, and a relation of its result
+    one output explained, another not
+
+One fits if it gives the function's numbers within the tolerance in every case.
+"""
+
+import inspect
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from minibert.check.diagnose.observed import FAR, distance, error_of, named_arrays
+from minibert.check.diagnose.relations import Pair, named_constants, named_factors, relations
+from minibert.check.mistakes.steps import parameters
+
+BETTER = 10  # times nearer than the truth: an explanation that is not, explains nothing
+
+
+class Cause(NamedTuple):
+    """Something that the numbers are consistent with.
+
+    Attributes
+    ----------
+    id, sentence : str
+    lesson : str
+        Why it is wrong, or what to do instead; empty for a relation.
+    step : str
+        Where in the formula: "(1) s".
+    also : str
+        The id of the other cause where it takes two.
+    """
+
+    id: str
+    sentence: str
+    lesson: str = ""
+    step: str = ""
+    also: str = ""
+
+    def __str__(self):
+        return f"{self.id}: {self.sentence}"
+
+
+class Explained(NamedTuple):
+    """What was found.
+
+    Attributes
+    ----------
+    causes : tuple of Cause
+        The most likely first; empty where nothing fits.
+    certain : bool
+        One explanation of the catalogue fits, and no other does.
+    ruled_out : tuple of str
+        The ids of the mistakes of this op that were tried and do not fit alone.
+    unexplained : tuple of str
+        Outputs that the causes leave open.
+    """
+
+    causes: tuple
+    certain: bool
+    ruled_out: tuple
+    unexplained: tuple = ()
+
+
+def explain(steps, part, observed, rtol):
+    """Find what explains the numbers of a wrong function.
+
+    Parameters
+    ----------
+    steps : Steps
+    part : {"forward", "gradient"}
+    observed : list of Observed
+    rtol : float
+
+    Returns
+    -------
+    Explained
+    """
+    search = _Search(steps, part, observed, rtol)
+    found = search.alone()
+    alone = [search.cause(m) for m in found]
+    ids = tuple(m.id for m in search.mistakes if m not in found)
+    pairs = search.pairs(without=found)
+    if alone:
+        return Explained(tuple(alone), len(alone) == 1 and not pairs, ids)
+    for kind in (search.of_results, lambda: [c for both in pairs for c in both]):
+        if causes := kind():
+            return Explained(tuple(causes), kind is not search.of_results and len(pairs) == 1, ids)
+    for kind in (search.of_steps, search.mistake_and_relation):
+        if causes := kind():
+            return Explained(tuple(causes), False, ids)
+    causes, left = search.of_single_results()
+    return Explained(tuple(causes), False, ids, left)
+
+
+class _Search:
+    """The ways to explain what was observed."""
+
+    def __init__(self, steps, part, observed, rtol):
+        self.steps, self.part, self.observed, self.rtol = steps, part, observed, rtol
+        self.mistakes = [m for m in steps.mistakes if steps.fits(m, part)]
+        self.truth = max(o.error for o in observed)
+        names = [name for name, _ in steps.results(part)]
+        self.wrong = [
+            name
+            for name in dict.fromkeys(key for o in observed for key in (*o.expected, *o.got))
+            if any(error_of(name, o.got, o.expected, o.floors) > rtol for o in observed)
+        ]
+        self.names = names
+
+    def alone(self):
+        """Single mistakes that fit, the nearest first; among equals in the catalogue's order."""
+        found = [(self.far(lambda o, m=m: (m.steps, None)), m) for m in self.mistakes]
+        found = [(far, m) for far, m in found if self.fits(far)]
+        nearest = min((far for far, _ in found), default=0.0)
+        found.sort(key=lambda pair: pair[0] > 30 * nearest + 1e-12)
+        return [m for _, m in found]
+
+    def pairs(self, without):
+        """Two mistakes at different steps, neither of which fits alone.
+
+        Two that change just the steps of one that does are that one in other words.
+        """
+        some = [m for m in self.mistakes if m not in without]
+        same = [m.steps.keys() for m in without]
+        found = []
+        for a, b in combinations(some, 2):
+            if a.steps.keys() & b.steps.keys() or a.steps.keys() | b.steps.keys() in same:
+                continue
+            if self.fits(self.far(lambda o, a=a, b=b: (a.steps | b.steps, None))):
+                found.append((self.cause(a, also=b.id), self.cause(b, also=a.id)))
+        return found
+
+    def of_results(self):
+        """A relation of each wrong output to what is expected."""
+        found = {name: self.relations(name) for name in self.wrong}
+        if not found or not all(found.values()):
+            return []
+        shared = {r[0].phrase for r in found.values()}
+        if len(shared) == 1:
+            first = found[self.wrong[0]]
+            return [
+                Cause(r.id, f"{_listed(self.wrong)} {r.phrase}.")
+                for r in first
+                if all(r.id in {s.id for s in others} for others in found.values())
+            ]
+        return [Cause(r[0].id, f"{name} {r[0].phrase}.") for name, r in found.items()]
+
+    def relations(self, name, expected=None):
+        """The relations of one output, to what is expected or to what a mistake gives."""
+        pairs = []
+        for n, o in enumerate(self.observed):
+            other = o.expected if expected is None else expected[n]
+            if name not in o.got or name not in other:
+                return []
+            pairs.append(Pair(o.got[name], other[name], self.constants(o), o.inputs,
+                              dict(self.steps.results(self.part)).get(name)))  # fmt: skip
+        return relations(pairs, self.rtol)
+
+    def of_steps(self):
+        """A step left out, negated, scaled or transposed."""
+        needed = self.steps.needed(self.part) - set(self.names)
+        found = []
+        for step in (s for s in self.steps.steps if s.name in needed):
+            for id, phrase, change in self.step_changes(step):
+                if self.fits(self.far(change)):
+                    said = f"As if in step {step.number} {step.name} {phrase}."
+                    found.append(Cause(f"step-{step.name}-{id}", said, "", self.where([step.name])))
+        return found
+
+    def step_changes(self, step):
+        """(id, half a sentence, change of an Observed) for each way to spoil a step."""
+        for name in parameters(step.function):
+            value = lambda o, name=name: ({step.name: _same(name)}, None)  # noqa: E731
+            yield "left-out", f"were {name}, unchanged: the step is left out", value
+        after = lambda f: lambda o: (None, {step.name: f})  # noqa: E731
+        yield "transposed", "were transposed", after(lambda x: np.swapaxes(x, -1, -2))
+        yield "one", "were 1: the step is left out", after(lambda x: np.ones_like(x))
+        yield "zero", "were 0", after(lambda x: 0 * x)
+        for name in named_factors(self.constants(self.observed[0])):
+            if " " in name:
+                continue
+            scaled = lambda o, name=name: (  # noqa: E731
+                None, {step.name: lambda x: x * named_factors(self.constants(o)).get(name, np.nan)}
+            )  # fmt: skip
+            id = "sign" if name == "-1" else f"factor-{name}".replace(" ", "")
+            yield id, "had the wrong sign" if id == "sign" else f"were multiplied by {name}", scaled
+
+    def mistake_and_relation(self):
+        """One mistake, of whose result every wrong output is a multiple."""
+        for m in self.mistakes:
+            predicted = [self.predicted(o, m.steps) for o in self.observed]
+            if any(p is None for p in predicted):
+                continue
+            wrong = [name for name in self.names
+                     if any(error_of(name, o.got, p, o.floors) > self.rtol
+                            for o, p in zip(self.observed, predicted, strict=True))]  # fmt: skip
+            found = [self.relations(name, predicted) for name in wrong]
+            simple = [[r for r in some if r.id.startswith(_SIMPLE)] for some in found]
+            if wrong and all(simple):
+                r = simple[0][0]
+                both = Cause(r.id, f"{_listed(wrong)} {r.phrase.replace('what is expected', 'it')}"
+                             ", besides.", also=m.id)  # fmt: skip
+                return [self.cause(m, also=r.id), both]
+        return []
+
+    def of_single_results(self):
+        """Causes of some of the wrong outputs, and the names of those that have none."""
+        causes, left = {}, []
+        for name in self.wrong if len(self.wrong) > 1 else ():
+            found = [
+                self.cause(m)
+                for m in self.mistakes
+                if self.fits(self.far(lambda o, m=m: (m.steps, None), only=name))
+            ]
+            found = found or [Cause(r.id, f"{name} {r.phrase}.") for r in self.relations(name)]
+            if found:
+                causes[found[0].id] = found[0]
+            else:
+                left.append(name)
+        return list(causes.values()), tuple(left) if causes else ()
+
+    def fits(self, far):
+        """Whether such a distance is an explanation."""
+        return far <= self.rtol and far * BETTER < self.truth
+
+    def far(self, change, only=None):
+        """The largest distance of what a change gives; infinite as soon as it does not fit."""
+        worst = 0.0
+        for o in self.observed:
+            predicted = self.predicted(o, *change(o))
+            if predicted is None:
+                return FAR
+            worst = max(worst, distance(o.got, predicted, o.floors) if only is None
+                        else error_of(only, o.got, predicted, o.floors))  # fmt: skip
+            if worst > self.rtol:
+                return FAR
+        return worst
+
+    def predicted(self, o, changes, after=None):
+        """The results with some steps changed; None where they do not fit together."""
+        try:
+            return named_arrays(self.steps.run(o.inputs, self.part, changes, after), self.names)
+        except Exception:
+            return None
+
+    def constants(self, o):
+        return named_constants(o.inputs, dict(self.steps.arguments(self.part)))
+
+    def cause(self, m, also=""):
+        return Cause(m.id, m.sentence, m.lesson, self.where(m.steps), also)
+
+    def where(self, names):
+        """The first of some steps, with its number."""
+        for step in self.steps.steps:
+            if step.name in names and step.name in self.steps.needed(self.part):
+                return f"{step.number} {step.name}"
+        return ""
+
+
+_SIMPLE = ("sign", "factor", "sum-for-mean", "mean-for-sum")
+
+
+def _same(name):
+    """A function that returns its one parameter, which is called so."""
+
+    def same(value):
+        return value
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    same.__signature__ = inspect.Signature([inspect.Parameter(name, kind)])
+    return same
+
+
+def _listed(names):
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,0 +1,202 @@
+"""The gates: each looks at one thing, and returns a `Diagnosis` where that is wrong, else None."""
+
+import numpy as np
+
+from minibert.check.diagnose.diagnosis import Diagnosis
+from minibert.check.diagnose.observed import distance, error_of, is_real, named_arrays
+from minibert.check.diagnose.places import letters_of, mismatch, shape_hint, shape_text
+from minibert.check.diagnose.relations import named_constants
+from minibert.check.diagnose.yielded import first_wrong_step
+
+FRAMES = 3  # of the function's own, the innermost
+
+
+def did_not_import(steps, name, ran):
+    """The file did not load, or has no such function."""
+    if ran.import_error is None:
+        return None
+    error = ran.import_error
+    said = f"{error.type}: {error.message}" if error.type else error.message
+    headline = f"its file does not load: {said}"
+    return Diagnosis(steps.op, False, name, "import", headline, details=_frames(error.frames))
+
+
+def did_not_run(part):
+    """It raised, ended the process, took too long, or returned what is no result."""
+    for call in part.calls:
+        result = part.result(call)
+        if result is None:
+            return _ended(part, call)
+        if result.error is not None:
+            return _raised(part, call, result.error)
+    return None
+
+
+def wrong_shape(part):
+    """A result is missing, or has another shape."""
+    for observed in part.observed:
+        missing = [name for name in observed.expected if name not in observed.got]
+        if missing:
+            said = f"{', '.join(missing)} is missing: it returned {', '.join(observed.got)}"
+            return _failed(part, "shape", said)
+        for name, expected in observed.expected.items():
+            got, axes = observed.got[name], part.axes.get(name)
+            if got.dtype.kind not in "fiub" and got.dtype.kind != expected.dtype.kind:
+                return _failed(part, "shape", f"{name} is {got.dtype}, wanted {expected.dtype}")
+            if got.shape != expected.shape and expected.dtype.kind != "U":
+                sizes = named_constants(observed.inputs, dict(part.steps.arguments(part.name)))
+                seems = f", which seems to be {letters_of(got.shape, sizes)}" if got.ndim else ""
+                said = (
+                    f"{name} has the shape {shape_text(got.shape)}, wanted "
+                    f"{shape_text(expected.shape, axes)}"
+                )
+                hint = shape_hint(got.shape, expected.shape, axes)
+                details = (f"In the case {observed.case}{seems}.", *([hint] if hint else []))
+                return _explained(part, _failed(part, "shape", said, details))
+    return None
+
+
+def not_finite(part):
+    """NaN or infinity where there is none in truth."""
+    for observed in part.observed:
+        for name, got in observed.got.items():
+            expected = observed.expected.get(name)
+            if expected is None or got.dtype.kind != "f" or expected.dtype.kind == "U":
+                continue
+            bad = ~np.isfinite(got) & np.isfinite(expected)
+            if bad.any():
+                nans = int(np.isnan(got).sum())
+                what = "NaN" if nans else "infinite"
+                said = f"{int(bad.sum())} of {bad.size} entries of {name} are {what}"
+                found = _failed(part, "finite", f"{said} (case {observed.case})", _warned(part))
+                place = mismatch(name, observed, part.axes.get(name), part.exact)
+                return _explained(part, found.with_(mismatches=(place,)))
+    return None
+
+
+def changed_inputs(part):
+    """An input is no longer what it was."""
+    for call, result in part.returned:
+        if result.changed:
+            names = ", ".join(result.changed)
+            said = f"it changes its input {names} in place"
+            right = part.observed[0].error <= part.exact
+            more = "What it returns is right." if right else "What it returns is wrong as well."
+            hint = f"Write x = x - y instead of x -= y, or take a copy first (case {call.case})."
+            return _failed(part, "inputs", said, (hint, more))
+    return None
+
+
+def not_repeatable(part):
+    """A second call with the same inputs gives other numbers."""
+    call = part.calls[0]
+    first, again = part.result(call), part.result(call, "again")
+    if again is None or again.error is not None or first is None:
+        return None
+    a, b = (named_arrays(r.outputs.values(), r.outputs) for r in (first, again))
+    if distance(a, b) <= part.exact:
+        return None
+    said = "a second call with the same inputs gives other numbers"
+    hint = "Is it random (dropout, np.random), or does it keep something from call to call?"
+    return _failed(part, "values", said, (hint,))
+
+
+def wrong_values(part):
+    """A `Diagnosis` in any case: right ones, too, are told how near they came."""
+    ok, rtol, explained = part.judged
+    if ok:
+        cases = f"{len(part.calls)} cases" if len(part.calls) > 1 else f"case {part.calls[0].case}"
+        near = f"{part.name}: {cases} agree, largest relative error {part.error:.1e}"
+        if rtol > part.exact and not part.single:
+            near += ", which is float32's precision"
+        return Diagnosis(part.steps.op, True, part.name, measured=near)
+    wrong = [o for o in part.observed if o.error > rtol]
+    first = wrong[0]
+    names = [n for n in first.expected if error_of(n, *first[2:]) > rtol] or list(first.expected)
+    shown = tuple(mismatch(name, first, part.axes.get(name), rtol) for name in names[:3])
+    some = f"wrong in {len(wrong)} of {len(part.calls)} cases" if len(part.calls) > 1 else "wrong"
+    said = f"{_listed(names)} {'is' if len(names) == 1 else 'are'} {some}"
+    details = []
+    right = [o.case for o in part.observed if o not in wrong] if len(wrong) < 4 else []
+    if right and part.steps.calls is None:
+        details.append(f"It is right in the case {', '.join(right)}: sizes written into the code?")
+    if rtol == part.exact and any(o.got[n].dtype.kind in "iu" and is_real(o.expected[n])
+                                  for o in wrong for n in names if n in o.got):  # fmt: skip
+        details.append("It returns whole numbers: were floats stored in an array of integers?")
+    found = _failed(part, "values", said, tuple(details)).with_(mismatches=shown)
+    found = _with(found, explained)
+    step = first_wrong_step(part, rtol)
+    if step is not None:
+        found = found.with_(look_at=step.where, details=(*step.lines, *found.details))
+    return found
+
+
+def _explained(part, found):
+    """With what a wrong shape or a NaN is consistent with."""
+    _, _, explained = part.judged
+    return _with(found, explained)
+
+
+def _with(found, explained):
+    causes = explained.causes
+    return found.with_(
+        causes=causes, certain=explained.certain, look_at=causes[0].step if causes else "",
+        ruled_out=explained.ruled_out, unexplained=explained.unexplained,
+    )  # fmt: skip
+
+
+def _failed(part, gate, headline, details=()):
+    return Diagnosis(part.steps.op, False, part.name, gate, headline, details=tuple(details))
+
+
+def _ended(part, call):
+    ended = part.ran.ended or "was not reached"
+    details = [f"In the case {call.case}.", *_frames(part.ran.at)]
+    return _failed(part, "run", f"the function {ended}", details)
+
+
+def _raised(part, call, error):
+    """An exception, with what the calls that did run are consistent with."""
+    said = f"it raises {error.type}: {error.message}" if error.type else error.message
+    details = [*_frames(error.frames), f"Called with {_arguments(part, call)} (case {call.case})."]
+    if error.kind != "raised":
+        details.append(f"Wanted: {part.steps.signature_of(part.name)}")
+        return _failed(part, "run", said, details)
+    found = _failed(part, "run", said, details)
+    if not part.observed:
+        return found
+    ran = ", ".join(o.case for o in part.observed)
+    if part.error <= part.exact:
+        return found.with_(details=(*details, f"It runs, and is right, in the case {ran}."))
+    found = found.with_(details=(*details, f"It runs in the case {ran}, and is wrong there."))
+    return _explained(part, found).with_(certain=False)
+
+
+def _arguments(part, call):
+    shown = []
+    for name, axes in part.steps.arguments(part.name):
+        value = call.inputs[name]
+        shape = shape_text(np.shape(value), axes) if axes else repr(value)
+        shown.append(f"{name} {shape}")
+    return ", ".join(shown)
+
+
+def _frames(frames):
+    """The innermost of the function's own lines."""
+    lines = []
+    for frame in frames[-FRAMES:]:
+        lines.append(f"at {frame.file}:{frame.line}, in {frame.function}: {frame.text.strip()}")
+    return tuple(lines)
+
+
+def _warned(part):
+    """The warnings of the calls, once each."""
+    found = {
+        f"{w.type}: {w.message} (at {w.file}:{w.line})"
+        for _, result in part.returned for w in result.warnings
+    }  # fmt: skip
+    return tuple(sorted(found))[:3]
+
+
+def _listed(names):
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

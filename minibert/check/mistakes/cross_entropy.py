@@ -1,0 +1,327 @@
+"""Cross-entropy with hard labels, with labels that are ignored, and with label smoothing.
+
+The numbers are those of `minibert.ops.cross_entropy`: (1) the loss, (1') its gradient. The three
+differ in the target t and in the number n of rows that count.
+"""
+
+import math
+
+import numpy as np
+
+from minibert.check.mistakes.notation import (
+    log_softmax,
+    onehot,
+    softmax,
+    softmax_gradient,
+    total,
+)
+from minibert.check.mistakes.steps import Step, Steps, mistake
+
+IGNORED = -100
+
+
+def _logits(rng, *shape):
+    """Above 0, so that even a logarithm of them is finite, and no probability is tiny."""
+    return rng.uniform(0.5, 3.5, shape)
+
+
+def _inputs(rng, z):
+    labels = np.array([z.C - 1, 0, 1, 1])[: z.B]  # the first, the last, one twice
+    return {"logits": _logits(rng, z.B, z.C), "labels": labels}
+
+
+def _inputs_ignored(rng, z):
+    C = z.C + 100  # -100 is an index, too, where there are so many classes
+    labels = rng.integers(1, C, (z.B, z.L))
+    labels[0, :2] = labels[-1, -1] = IGNORED
+    labels[-1, 0], labels[0, -1] = 0, C - 1
+    return {"logits": _logits(rng, z.B, z.L, C), "labels": labels}
+
+
+def _inputs_smoothed(rng, z):
+    return _inputs(rng, z) | {"smoothing": 0.2}
+
+
+_LOSS = (
+    Step("logp", "(1)", lambda logits: log_softmax(logits)),
+    Step("loss", "(1)", lambda t, logp, n: -(t * logp / n).sum()),
+    Step("p", "(1')", lambda logp: np.exp(logp)),
+    # Where t sums to 1 this is p - t, and where t is 0 everywhere, it is 0.
+    Step("dlogits", "(1')", lambda t, p, n, dloss: (total(t) * p - t) * dloss / n),
+)
+
+_FORWARD = (
+    mistake(
+        "summed",
+        "The rows are added up, and not divided by their number.",
+        "The loss is a mean: only then a learning rate goes with every batch size.",
+        n=lambda: 1,
+    ),
+    mistake(
+        "softmax-twice",
+        "The softmax is taken twice: the loss gets probabilities where it wants logits.",
+        "log_softmax has the softmax in it: hand it the logits as they are.",
+        logp=lambda logits: log_softmax(softmax(logits)),
+        dlogits=lambda t, p, n, dloss, logits: softmax_gradient(
+            (total(t) * p - t) * dloss / n, softmax(logits)
+        ),
+    ),
+    mistake(
+        "no-softmax",
+        "There is no softmax: the label's logit itself is taken for log p.",
+        "Raising every logit would lower such a loss without end: subtract log sum exp.",
+        logp=lambda logits: logits,
+        dlogits=lambda t, n, dloss: -t * dloss / n,
+    ),
+    mistake(
+        "sign-missing",
+        "The minus before log p is missing, or the gradient is t - p instead of p - t.",
+        "log p is at most 0 and has to grow; what is minimized is its negative.",
+        loss=lambda t, logp, n: (t * logp / n).sum(),
+        dlogits=lambda t, p, n, dloss: (t - total(t) * p) * dloss / n,
+    ),
+    mistake(
+        "binary-logarithm",
+        "The logarithm is to base 2.",
+        "The loss is in nats; np.log, whose derivative is 1/x without a factor.",
+        loss=lambda t, logp, n: -(t * logp / n).sum() / math.log(2),
+        dlogits=lambda t, p, n, dloss: (total(t) * p - t) * dloss / n / math.log(2),
+    ),
+)
+
+_GRADIENT = (
+    mistake(
+        "gradient-labels-not-subtracted",
+        "The target is not subtracted: the gradient is p / n.",
+        "At the label it has to be negative, so that a step makes that logit larger.",
+        dlogits=lambda t, p, n, dloss: total(t) * p * dloss / n,
+    ),
+    mistake(
+        "gradient-upstream-forgotten",
+        "The gradient is not multiplied by dloss.",
+        "The loss may be one part of a sum with weights; its gradient carries the weight.",
+        dlogits=lambda t, p, n: (total(t) * p - t) / n,
+    ),
+)
+
+
+# Where two mistakes together would be a third, one of them lists a step that it leaves right.
+FORMULAS = (
+    Steps(
+        op="cross_entropy",
+        formula="cross-entropy",
+        signature="logits (B,C), labels (B) -> loss ()",
+        gradient="dlogits",
+        make=_inputs,
+        steps=(
+            Step("t", "(1)", lambda logits, labels: onehot(labels, logits.shape[-1])),
+            Step("n", "(1)", lambda labels: len(labels)),
+            *_LOSS,
+        ),
+        mistakes=(
+            mistake(
+                "mean-over-classes",
+                "The mean is over rows and classes, B C numbers, instead of the B rows.",
+                "One-hot labels leave one term a row; divide by the number of rows.",
+                n=lambda logits: logits.size,
+            ),
+            *_FORWARD[:3],
+            mistake(
+                "every-label",
+                "logp[:, labels] takes every row's value at every row's label.",
+                "Pair them: logp[np.arange(B), labels], one entry a row.",
+                t=lambda logits, labels: (
+                    np.zeros_like(logits) + onehot(labels, logits.shape[-1]).mean(0)
+                ),
+            ),
+            mistake(
+                "softmax-over-rows",
+                "The softmax runs over the rows of the batch (axis 0), not over the classes.",
+                "Examples do not compete with one another; classes do: axis -1.",
+                logp=lambda logits: log_softmax(logits, 0),
+                dlogits=lambda t, p, n, dloss: (total(t, 0) * p - t) * dloss / n,
+            ),
+            mistake(
+                "no-logarithm",
+                "There is no logarithm: the loss is the mean of -p at the label.",
+                "A label held for impossible must cost without end, as -log p does.",
+                loss=lambda t, p, n: -(t * p / n).sum(),
+                dlogits=lambda t, p, n, dloss: softmax_gradient(-t, p) * dloss / n,
+            ),
+            mistake(
+                "logarithm-of-logits",
+                "The logarithm is taken of the logits, without a softmax.",
+                "Logits are no probabilities, and may be negative, where log gives NaN.",
+                logp=lambda logits: np.log(logits),
+                dlogits=lambda t, logits, n, dloss: -t / logits * dloss / n,
+            ),
+            *_FORWARD[3:],
+            mistake(
+                "divided-by-classes",
+                "The sum is divided by C, the number of classes, instead of B.",
+                "shape[0] is the number of rows, shape[-1] that of the classes.",
+                n=lambda logits: logits.shape[-1],
+            ),
+            mistake(
+                "yes-or-no-for-each-class",
+                "The other classes add -log(1 - p), as in a loss for yes or no.",
+                "Softmax makes the classes share: the label's -log p says it all.",
+                loss=lambda t, p, n: -(t * np.log(p) + (1 - t) * np.log1p(-p)).sum() / n,
+                dlogits=lambda t, p, n, dloss: (
+                    softmax_gradient((1 - t) / (1 - p) - t / p, p) * dloss / n
+                ),
+            ),
+            mistake(
+                "gradient-labels-added",
+                "The target is added to p instead of subtracted from it.",
+                "The gradient is p - t; its entries in a row sum to 0.",
+                dlogits=lambda t, p, n, dloss: (total(t) * p + t) * dloss / n,
+            ),
+            mistake(
+                "gradient-softmax-again",
+                "p - t is sent through the softmax's derivative once more.",
+                "p - t is the gradient of the logits already: the softmax's derivative is in it.",
+                dlogits=lambda t, p, n, dloss: softmax_gradient((total(t) * p - t) * dloss / n, p),
+            ),
+            mistake(
+                "gradient-of-probabilities",
+                "The gradient is that of the probabilities, -t / p, not of the logits.",
+                "Send it through the softmax's derivative; what comes out is p - t.",
+                dlogits=lambda t, p, n, dloss: -t / p * dloss / n,
+            ),
+            *_GRADIENT,
+        ),
+    ),
+    Steps(
+        op="masked_cross_entropy",
+        formula="cross-entropy",
+        signature="logits (B,L,C), labels (B,L) -> loss ()",
+        gradient="dlogits",
+        make=_inputs_ignored,
+        steps=(
+            Step("counted", "(1)", lambda labels: labels != IGNORED),
+            Step("t", "(1)", lambda logits, labels: onehot(labels, logits.shape[-1])),
+            Step("n", "(1)", lambda counted: counted.sum()),
+            *_LOSS,
+        ),
+        mistakes=(
+            mistake(
+                "ignored-in-the-mean",
+                "The sum is divided by all B L tokens, the ignored ones among them.",
+                "Divide by the number of labels that are not -100.",
+                n=lambda labels: labels.size,
+            ),
+            mistake(
+                "ignored-from-the-end",
+                "The label -100 is used as an index, and counts classes from the end.",
+                "NumPy takes negative indices without a word: leave these tokens out first.",
+                t=lambda logits, labels: onehot(labels % logits.shape[-1], logits.shape[-1]),
+                n=lambda labels: labels.size,
+            ),
+            mistake(
+                "ignored-as-class-0",
+                "The ignored tokens count as if their label were 0.",
+                "A 0 in their place is good for indexing only: their loss must be masked, too.",
+                t=lambda logits, labels: onehot(np.maximum(labels, 0), logits.shape[-1]),
+                n=lambda labels: labels.size,
+            ),
+            mistake(
+                "class-0-ignored",
+                "Tokens whose label is 0 are ignored as well.",
+                "0 is a class like any other; only -100 means that there is no label.",
+                counted=lambda labels: labels > 0,
+                t=lambda logits, labels, counted: (
+                    onehot(labels, logits.shape[-1]) * counted[..., None]
+                ),
+            ),
+            mistake(
+                "mean-of-means",
+                "Each sequence has a mean of its own, and the loss is the mean of these.",
+                "Every labelled token weighs the same: one sum, one division.",
+                n=lambda counted: len(counted) * counted.sum(-1)[:, None, None],
+            ),
+            mistake(
+                "divided-by-sequences",
+                "The sum is divided by B, the number of sequences, instead of the tokens.",
+                "A row is a token here: divide by the number of labels that count.",
+                n=lambda labels: len(labels),
+            ),
+            *_FORWARD,
+            mistake(
+                "gradient-of-ignored-tokens",
+                "Ignored tokens get a gradient, their p / n, instead of zero.",
+                "What is not in the loss has no gradient: set those rows to 0.",
+                dlogits=lambda t, p, n, dloss: (p - t) * dloss / n,
+            ),
+            *_GRADIENT,
+        ),
+    ),
+    Steps(
+        op="smoothed_cross_entropy",
+        formula="cross-entropy",
+        signature="logits (B,C), labels (B), smoothing -> loss ()",
+        gradient="dlogits",
+        make=_inputs_smoothed,
+        steps=(
+            Step("hot", "(1)", lambda logits, labels: onehot(labels, logits.shape[-1])),
+            Step("share", "(1)", lambda hot, smoothing: smoothing / hot.shape[-1] + 0 * hot),
+            Step("t", "(1)", lambda hot, share, smoothing: (1 - smoothing) * hot + share),
+            Step("n", "(1)", lambda labels: len(labels)),
+            *_LOSS,
+        ),
+        mistakes=(
+            mistake(
+                "shared-among-others",
+                "The share e goes to the C - 1 other classes, e / (C - 1) each.",
+                "It is spread over all C classes, the label's own among them.",
+                share=lambda hot, smoothing: smoothing / (hot.shape[-1] - 1) * (1 - hot),
+            ),
+            mistake(
+                "label-without-its-share",
+                "The label has 1 - e and lacks its own e / C: the target sums to less than 1.",
+                "The label gets 1 - e + e / C, which makes the sum 1.",
+                share=lambda hot, smoothing: smoothing / hot.shape[-1] * (1 - hot),
+            ),
+            mistake(
+                "label-not-lowered",
+                "The label keeps its 1, and e / C is added everywhere.",
+                "What is given to all is taken from the label: (1 - e) onehot + e / C.",
+                t=lambda hot, share: hot + share,
+            ),
+            mistake(
+                "share-not-divided",
+                "Each class gets e, or the sum of log p over them, instead of e / C.",
+                "The share e is divided among the C classes: their mean, not their sum.",
+                share=lambda hot, smoothing: smoothing + 0 * hot,
+            ),
+            mistake(
+                "exchanged",
+                "e and 1 - e are exchanged: the label gets the small share.",
+                "The smoothing e is what the label gives away.",
+                share=lambda hot, smoothing: (1 - smoothing) / hot.shape[-1] + 0 * hot,
+                t=lambda hot, share, smoothing: smoothing * hot + share,
+            ),
+            mistake(
+                "no-smoothing",
+                "The target is the one-hot label, without smoothing.",
+                "The target is (1 - e) onehot + e / C, in the loss and in its gradient.",
+                t=lambda hot: hot,
+            ),
+            mistake(
+                "predictions-smoothed",
+                "Not the labels are smoothed but the predicted probabilities.",
+                "The target is what changes; the prediction stays log_softmax.",
+                share=lambda hot, smoothing: smoothing / hot.shape[-1] + 0 * hot,
+                t=lambda hot: hot,
+                logp=lambda logits, share, smoothing: np.log(
+                    (1 - smoothing) * softmax(logits) + share
+                ),
+                dlogits=lambda t, p, n, dloss, logits, smoothing: (
+                    softmax_gradient((smoothing - 1) * t / p, softmax(logits)) * dloss / n
+                ),
+            ),
+            *_FORWARD,
+            *_GRADIENT,
+        ),
+    ),
+)

@@ -1,0 +1,355 @@
+"""AdamW, BertAdam, and the clipping of gradients: what goes wrong in an update.
+
+The numbers of both optimizers are those of `minibert.train.optimizers`: (1) and (2) the moments,
+(3) and (4) AdamW, (5) and (6) BertAdam. Those of the clipping are of `minibert.train.clipping`.
+"""
+
+import numpy as np
+
+from minibert.check.mistakes.steps import Call, Step, Steps, mistake
+
+
+def _state(rng, shape, size, eps, *, first=False):
+    """A parameter before an update; in every third row eps is as large as the root of v."""
+    p, g, m = rng.standard_normal((3, *shape))
+    v = rng.uniform(0.2, 1, shape)
+    g, m, v = size * g, size * m, size**2 * v
+    for moment in (g, m, v):
+        moment[::3] *= (eps / size) ** (2 if moment is v else 1)
+    return {"p": p, "g": g, "m": 0 * m if first else m, "v": 0 * v if first else v}
+
+
+def _adamw_calls(rng):
+    return [
+        Call("t = 1", _state(rng, (11, 7), 1, 1e-8, first=True) | {"t": 1, "lr": 0.1}),
+        Call("t = 3", _state(rng, (4, 4), 1, 1e-8) | {"t": 3, "lr": 0.05}),
+        Call("t = 20", _state(rng, (13, 5), 0.1, 1e-8) | {"t": 20, "lr": 0.2}),
+    ]
+
+
+def _bert_adam_calls(rng):
+    """Norms of about 2, 10 and 0.1: two are clipped, and the last may not grow."""
+    return [
+        Call("the first", _state(rng, (11, 7), 0.3, 1e-6, first=True) | {"lr": 0.1}),
+        Call("a long gradient", _state(rng, (4, 4), 3, 1e-6) | {"lr": 0.05}),
+        Call("a short gradient", _state(rng, (13, 5), 0.02, 1e-6) | {"lr": 0.2}),
+    ]
+
+
+def _gradients(rng, size):
+    shapes = {"dense.weight": (11, 7), "dense.bias": (11,), "LayerNorm.weight": (7,)}
+    return {name: size * rng.standard_normal(shape) for name, shape in shapes.items()}
+
+
+def _clipping_calls(rng):
+    """Too long: all of them; together only; by little beside 1e-6. And one that is not."""
+    return [
+        Call("long", {"grads": _gradients(rng, 2), "max_norm": 0.7}),
+        Call("long together", {"grads": _gradients(rng, 0.2), "max_norm": 1.8}),
+        Call("very short", {"grads": _gradients(rng, 1e-4), "max_norm": 5e-4}),
+        Call("short", {"grads": _gradients(rng, 0.1), "max_norm": 3.0}),
+    ]
+
+
+def _norm(x):
+    return np.sqrt((x * x).sum())
+
+
+def _each(function, grads, *more):
+    return {name: function(g, *more) for name, g in grads.items()}
+
+
+MOMENTS = (
+    Step("beta1", "(1)", lambda: 0.9),
+    Step("beta2", "(2)", lambda: 0.999),
+    Step("new_m", "(1)", lambda m, used, beta1: beta1 * m + (1 - beta1) * used),
+    Step("square", "(2)", lambda used: used * used),
+    Step("new_v", "(2)", lambda v, square, beta2: beta2 * v + (1 - beta2) * square),
+)
+
+MOMENT_MISTAKES = (
+    mistake(
+        "betas-exchanged",
+        "beta1 and beta2 are exchanged: .999 for m, and .9 for v.",
+        "The direction m follows the last ten gradients or so, the size v the last thousand.",
+        beta1=lambda: 0.999,
+        beta2=lambda: 0.9,
+    ),
+    mistake(
+        "not-squared",
+        "The second moment averages the gradient instead of its square.",
+        "v measures size, whatever the sign; without the square its root may not exist.",
+        square=lambda used: used,
+    ),
+    mistake(
+        "moment-not-averaged",
+        "The gradient is added to m as it is, without the factor 1 - beta1.",
+        "Both factors of (1) add up to 1; otherwise m becomes ten times as large as a gradient.",
+        new_m=lambda m, used, beta1: beta1 * m + used,
+    ),
+)
+
+FORMULAS = (
+    Steps(
+        op="adamw",
+        formula="adamw",
+        signature="p (F,K), g (F,K), m (F,K), v (F,K), t, lr"
+        " -> new_p (F,K), new_m (F,K), new_v (F,K)",
+        calls=_adamw_calls,
+        steps=(
+            Step("used", "(1)", lambda g: g),
+            *MOMENTS,
+            Step("decay", "(3)", lambda: 0.01),
+            Step("decayed", "(3)", lambda p, lr, decay: p * (1 - lr * decay)),
+            Step("m_hat", "(4)", lambda new_m, t, beta1: new_m / (1 - beta1**t)),
+            Step("v_hat", "(4)", lambda new_v, t, beta2: new_v / (1 - beta2**t)),
+            Step("eps", "(4)", lambda: 1e-8),
+            Step("divisor", "(4)", lambda v_hat, eps: np.sqrt(v_hat) + eps),
+            Step("update", "(4)", lambda lr, m_hat, divisor: lr * m_hat / divisor),
+            Step("new_p", "(4)", lambda decayed, update: decayed - update),
+        ),
+        mistakes=(
+            mistake(
+                "decay-in-gradient",
+                "The decay is added to the gradient, so that it goes through the moments.",
+                "That is Adam with L2; AdamW takes lr decay p off the parameter itself.",
+                used=lambda g, p, decay: g + decay * p,
+                decayed=lambda p: p,
+            ),
+            mistake(
+                "not-corrected",
+                "There is no bias correction: m and v are used as they are.",
+                "Both start at zero; divide them by 1 - beta1^t and 1 - beta2^t.",
+                m_hat=lambda new_m: new_m,
+                v_hat=lambda new_v: new_v,
+            ),
+            mistake(
+                "counted-from-zero",
+                "The bias correction takes t - 1 for t.",
+                "t counts this update, too; with t = 0 it divides by 1 - beta^0, which is 0.",
+                m_hat=lambda new_m, t, beta1: new_m / (1 - beta1 ** (t - 1)),
+                v_hat=lambda new_v, t, beta2: new_v / (1 - beta2 ** (t - 1)),
+            ),
+            mistake(
+                "eps-inside",
+                "eps is added under the root instead of outside it.",
+                "Under the root, 1e-8 counts as 1e-4, and small gradients make no step.",
+                divisor=lambda v_hat, eps: np.sqrt(v_hat + eps),
+            ),
+            mistake(
+                "decay-forgotten",
+                "There is no weight decay.",
+                "Multiply the parameter by 1 - lr decay before the step (3).",
+                decay=lambda: 0.0,
+            ),
+            mistake(
+                "decay-without-rate",
+                "The decay is not multiplied by the learning rate.",
+                "As in PyTorch the parameter shrinks by lr decay, so that schedules reach it.",
+                decayed=lambda p, decay: p * (1 - decay),
+            ),
+            mistake(
+                "decay-after-step",
+                "The decay comes after the step, and shrinks the new parameter.",
+                "It is of the parameter before the step: (3), then (4).",
+                new_p=lambda p, lr, decay, update: (p - update) * (1 - lr * decay),
+            ),
+            mistake(
+                "corrected-moments-kept",
+                "The corrected m and v are returned, and go into the next update.",
+                "The correction is for this step alone; keep m and v as (1) and (2) have them.",
+                new_m=lambda m, used, t, beta1: (beta1 * m + (1 - beta1) * used) / (1 - beta1**t),
+                new_v=lambda v, square, t, beta2: (
+                    (beta2 * v + (1 - beta2) * square) / (1 - beta2**t)
+                ),
+                m_hat=lambda new_m: new_m,
+                v_hat=lambda new_v: new_v,
+            ),
+            mistake(
+                "no-root",
+                "The step is divided by v instead of its root.",
+                "The root has the unit of a gradient, and the step is then of the size lr.",
+                divisor=lambda v_hat, eps: v_hat + eps,
+            ),
+            *MOMENT_MISTAKES,
+            mistake(
+                "corrected-by-beta1",
+                "Both moments are corrected with beta1.",
+                "Each moment has its own beta: v is divided by 1 - beta2^t.",
+                v_hat=lambda new_v, t, beta1: new_v / (1 - beta1**t),
+            ),
+            mistake(
+                "eps-before-correction",
+                "eps is added to the root of the uncorrected v, and the correction comes after.",
+                'That is the "epsilon hat" of Adam\'s paper: the first steps have a larger eps.',
+                divisor=lambda new_v, t, beta2, eps: (np.sqrt(new_v) + eps) / np.sqrt(1 - beta2**t),
+            ),
+            mistake(
+                "uphill",
+                "The step is added to the parameter instead of subtracted.",
+                "The gradient points to where the loss grows.",
+                new_p=lambda decayed, update: decayed + update,
+            ),
+        ),
+    ),
+    Steps(
+        op="bert_adam",
+        formula="bert-adam",
+        signature="p (F,K), g (F,K), m (F,K), v (F,K), lr -> new_p (F,K), new_m (F,K), new_v (F,K)",
+        calls=_bert_adam_calls,
+        steps=(
+            Step("norm", "(5)", lambda g: _norm(g)),
+            Step("c", "(5)", lambda norm: min(1.0, 1 / (norm + 1e-6))),
+            Step("used", "(5)", lambda g, c: c * g),
+            *MOMENTS,
+            Step("decay", "(6)", lambda: 0.01),
+            Step("eps", "(6)", lambda: 1e-6),
+            Step("divisor", "(6)", lambda new_v, eps: np.sqrt(new_v) + eps),
+            Step("ratio", "(6)", lambda new_m, divisor: new_m / divisor),
+            Step("update", "(6)", lambda ratio, decay, p: ratio + decay * p),
+            Step("new_p", "(6)", lambda p, lr, update: p - lr * update),
+        ),
+        mistakes=(
+            mistake(
+                "corrected",
+                "The moments are corrected for their bias, divided by 1 - beta.",
+                "BertAdam leaves the correction out, which is why it has no t.",
+                ratio=lambda new_m, new_v, beta1, beta2, eps: (
+                    new_m / (1 - beta1) / (np.sqrt(new_v / (1 - beta2)) + eps)
+                ),
+            ),
+            mistake(
+                "not-clipped",
+                "The gradient is not clipped.",
+                "BertAdam shortens each parameter's gradient to the norm 1 before (1).",
+                used=lambda g: g,
+            ),
+            mistake(
+                "decay-in-gradient",
+                "The decay is added to the gradient, so that it goes through the moments.",
+                "The decay stands beside m / (sqrt(v) + eps) in (6), and is not divided by it.",
+                used=lambda g, c, p, decay: c * g + decay * p,
+                update=lambda ratio: ratio,
+            ),
+            mistake(
+                "adamw-eps",
+                "eps is 1e-8 instead of 1e-6.",
+                "1e-8 is AdamW's; BertAdam has 1e-6.",
+                eps=lambda: 1e-8,
+            ),
+            mistake(
+                "not-capped",
+                "Short gradients are made longer: the factor is not held at 1.",
+                "Clipping only shortens: min(1, 1 / (norm + 1e-6)).",
+                c=lambda norm: 1 / (norm + 1e-6),
+            ),
+            mistake(
+                "clipped-by-value",
+                "Each entry is clipped to [-1, 1] instead of the whole to the norm 1.",
+                "One factor for all entries keeps the gradient's direction.",
+                used=lambda g: np.clip(g, -1, 1),
+            ),
+            mistake(
+                "decay-forgotten",
+                "There is no weight decay.",
+                "Add decay p to the update (6).",
+                decay=lambda: 0.0,
+            ),
+            mistake(
+                "decay-without-rate",
+                "The decay is not multiplied by the learning rate.",
+                "The rate multiplies the whole bracket of (6).",
+                new_p=lambda p, lr, ratio, decay: p - lr * ratio - decay * p,
+            ),
+            mistake(
+                "eps-inside",
+                "eps is added under the root instead of outside it.",
+                "Under the root, 1e-6 counts as 1e-3, and small gradients make no step.",
+                divisor=lambda new_v, eps: np.sqrt(new_v + eps),
+            ),
+            mistake(
+                "no-root",
+                "The step is divided by v instead of its root.",
+                "The root has the unit of a gradient, as m has.",
+                divisor=lambda new_v, eps: new_v + eps,
+            ),
+            *MOMENT_MISTAKES,
+            mistake(
+                "uphill",
+                "The step is added to the parameter instead of subtracted.",
+                "The gradient points to where the loss grows.",
+                new_p=lambda p, lr, ratio, decay: p + lr * (ratio - decay * p),
+            ),
+            mistake(
+                "norm-as-it-is",
+                "The 1e-6 is missing beside the norm.",
+                "It keeps (5) from dividing by zero where a gradient is all zeros.",
+                c=lambda norm: min(1.0, 1 / norm),
+            ),
+        ),
+    ),
+    Steps(
+        op="clip_global",
+        formula="clipping",
+        signature="grads, max_norm -> clipped",
+        calls=_clipping_calls,
+        steps=(
+            Step("norms", "(1)", lambda grads: _each(_norm, grads)),
+            Step("norm", "(1)", lambda norms: np.sqrt(sum(n * n for n in norms.values()))),
+            Step("c", "(1)", lambda norm, max_norm: min(1.0, max_norm / (norm + 1e-6))),
+            Step("clipped", "(2)", lambda grads, c: _each(lambda g: c * g, grads)),
+        ),
+        mistakes=(
+            mistake(
+                "each-alone",
+                "Each gradient is clipped by its own norm.",
+                "One norm over all of them gives one factor, which keeps the direction.",
+                clipped=lambda grads, norms, max_norm: {
+                    name: g * min(1.0, max_norm / (norms[name] + 1e-6)) for name, g in grads.items()
+                },
+            ),
+            mistake(
+                "not-capped",
+                "Short gradients are made longer: the factor is not held at 1.",
+                "Clipping only shortens: min(1, max_norm / (norm + 1e-6)).",
+                c=lambda norm, max_norm: max_norm / (norm + 1e-6),
+            ),
+            mistake(
+                "by-value",
+                "Each entry is clipped to [-max_norm, max_norm].",
+                "That turns the gradient; multiply all entries by one factor.",
+                clipped=lambda grads, max_norm: _each(np.clip, grads, -max_norm, max_norm),
+            ),
+            mistake(
+                "norm-squared",
+                "The norm lacks its root: it is the sum of the squares.",
+                "The Euclidean norm is the root of that sum.",
+                norm=lambda norms: sum(n * n for n in norms.values()),
+            ),
+            mistake(
+                "norms-added",
+                "The norms of the parameters are added as they are.",
+                "Add their squares, and take the root: the norm of all entries as one vector.",
+                norm=lambda norms: sum(norms.values()),
+            ),
+            mistake(
+                "largest-entry",
+                "The norm is the size of the largest entry.",
+                "The norm in (1) is the Euclidean one.",
+                norm=lambda grads: max(abs(g).max() for g in grads.values()),
+            ),
+            mistake(
+                "shortened-to-one",
+                "Gradients that are too long get the norm 1 instead of max_norm.",
+                "The factor is max_norm over the norm.",
+                c=lambda norm, max_norm: 1 / (norm + 1e-6) if norm > max_norm else 1.0,
+            ),
+            mistake(
+                "norm-as-it-is",
+                "The 1e-6 is missing beside the norm.",
+                "It keeps (1) from dividing by zero where all gradients are zeros.",
+                c=lambda norm, max_norm: min(1.0, max_norm / norm),
+            ),
+        ),
+    ),
+)

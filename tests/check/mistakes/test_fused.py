@@ -1,0 +1,22 @@
+from minibert import ops
+from minibert.check.mistakes.fused import FORMULAS
+
+from .proofs import assert_right, each_call, each_forward_mistake
+from .proportional import assert_proportional_derivative, plain
+
+LIBRARY = {
+    "linear_gelu": plain(ops.linear_gelu_forward, ops.linear_gelu_backward),
+    "linear_add_layernorm": plain(
+        ops.linear_add_layernorm_forward, ops.linear_add_layernorm_backward
+    ),
+}
+
+
+@each_call(FORMULAS)
+def test_a_formula_is_the_librarys(steps, call):
+    assert_right(steps, call, *LIBRARY[steps.op])
+
+
+@each_forward_mistake(FORMULAS)
+def test_a_mistakes_gradient_is_its_derivative(steps, m):
+    assert_proportional_derivative(steps, m)
