@@ -77,6 +77,12 @@ def test_padding_id_is_the_vocabularys():
     assert tok.mask_token_id is None
 
 
+def test_padding_id_of_pairs_is_the_vocabularys():
+    tok = BertTokenizer(["a", "[UNK]", "[CLS]", "[SEP]", "[PAD]"])
+    batch = tok("a a", "a", padding="max_length", max_length=8)
+    assert batch.input_ids.tolist() == [[2, 0, 0, 3, 0, 3, 4, 4]]
+
+
 def test_lists(tok):
     batch = tok(["a b", "c"], return_tensors=None)
     assert batch.input_ids == [[CLS, A, B, SEP], [CLS, C, SEP]]

@@ -20,11 +20,12 @@ def test_global_norm():
     assert global_norm({}) == 0.0
 
 
-def test_clip_global_by_hand():
-    clipped, length = clip_global(grads(), 1.0)
+@pytest.mark.parametrize("max_norm", [1.0, 3.5])
+def test_clip_global_by_hand(max_norm):
+    clipped, length = clip_global(grads(), max_norm)
     assert length == 5.0
-    assert clipped["a"][0, 0] == pytest.approx(3 / (5 + 1e-6), rel=1e-15)
-    assert clipped["b"][0] == pytest.approx(4 / (5 + 1e-6), rel=1e-15)
+    assert clipped["a"][0, 0] == pytest.approx(3 * max_norm / (5 + 1e-6), rel=1e-15)
+    assert clipped["b"][0] == pytest.approx(4 * max_norm / (5 + 1e-6), rel=1e-15)
     assert clipped["c"] is None
 
 

@@ -80,6 +80,16 @@ def test_bert_adam_is_its_loop_form(size):
     assert_same(params, expected, 1e-14)
 
 
+@pytest.mark.parametrize("size", [0.01, 3.0])
+def test_the_formula_of_bert_adam_is_its_loop_form(size):
+    p, *steps = (d["a.weight"] for d in random_dicts(3, names={"a.weight": (2, 3)}, size=size))
+    expected = bert_adam_loops({"a.weight": p}, [{"a.weight": g} for g in steps], [0.1, 0.2], 0.01)
+    m = v = np.zeros_like(p)
+    for g, lr in zip(steps, [0.1, 0.2], strict=True):
+        p, m, v = bert_adam_formula(p, g, m, v, lr)
+    assert_same({"a.weight": p}, expected, 1e-14)
+
+
 def test_first_steps_by_hand():
     """AdamW's first step has the length lr; BertAdam's is sqrt(10) lr."""
     for optimizer, length in ((AdamW(weight_decay=0.0), 1.0), (BertAdam(), math.sqrt(10))):

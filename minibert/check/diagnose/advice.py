@@ -23,11 +23,14 @@ class Trial(NamedTuple):
     inputs : dict
     advice : str
         What to do about it where the function fails.
+    exact : bool
+        Whether what it is to be there is agreed on; else it is only to be finite.
     """
 
     name: str
     inputs: dict
     advice: str
+    exact: bool = True
 
 
 SUBTRACT = "subtract the largest score before exp, which changes nothing else"
@@ -54,7 +57,7 @@ TRIALS = {
     "log_softmax": [("scores around 1000", _scaled("x", 1000.0), LOGARITHM)],
     "attention": [
         ("scores around 1000", _scaled("q", 1000.0), SUBTRACT),
-        ("a row of padding only", _all_padding, HIDDEN),
+        ("a row of padding only", _all_padding, HIDDEN, False),
     ],
     "padded_softmax": [("scores around 1000", _scaled("scores", 1000.0), SUBTRACT)],
     "causal_softmax": [("scores around 1000", _scaled("scores", 1000.0), SUBTRACT)],
@@ -86,7 +89,8 @@ def trials(steps, call):
     list of Trial
     """
     inputs = {name: call.inputs[name] for name, _ in steps.inputs}
-    return [Trial(name, change(inputs), said) for name, change, said in TRIALS.get(steps.op, ())]
+    found = TRIALS.get(steps.op, ())
+    return [Trial(name, change(inputs), *said) for name, change, *said in found]
 
 
 def advice(steps, trial, got, error):
@@ -114,7 +118,7 @@ def advice(steps, trial, got, error):
     singles = singles or any(a.dtype == np.float32 for a in got.values())
     if singles:
         rtol = LOOSE[np.dtype(np.float32)]
-    if distance(got, expected) > rtol:
+    if trial.exact and distance(got, expected) > rtol:
         return f"at {trial.name} it loses its precision: {trial.advice}."
     return ""
 

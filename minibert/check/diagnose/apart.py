@@ -8,6 +8,7 @@ does is an exception here: it is part of what became of it, a `Ran`.
 import contextlib
 import io
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,10 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
+
 from minibert.check.diagnose import child
+from minibert.check.diagnose.calls import INTERRUPTED, loaded, make_calls
 from minibert.check.diagnose.files import (
     error_from,
     read_json,
@@ -31,6 +35,7 @@ from minibert.check.diagnose.taken import wanted_of
 from minibert.check.diagnose.theirs import MINIBERT, frames_of_dump
 
 MOST_PRINTED = 2_000  # characters that are kept
+GRACE = 0.5  # seconds
 UNKNOWN = 1000  # no exit code
 FLOOD = 2**20  # bytes that may lie in the file of printed text
 FRESH = "import sys; sys.path.append({!r}); from {} import main; main(sys.argv[1])"
@@ -207,6 +212,7 @@ def _wait(process, folder, time_limit):
             time.sleep(pause)
             pause = min(1.5 * pause, 0.02)
         in_time = process.poll() is not None
+        _wait_for_where(process, folder)
     finally:  # on Ctrl-C, too
         if process.poll() is None or isinstance(process, subprocess.Popen):
             _end_group(process.pid)
@@ -216,6 +222,14 @@ def _wait(process, folder, time_limit):
         return f"did not end within {time_limit:g} s"
     said = read_json(folder, "end.json")
     return said[:300] if isinstance(said, str) else _ending(process.returncode)
+
+
+def _wait_for_where(process, folder):
+    """A moment more for a busy machine to note where the child is, if it still runs."""
+    end, path = time.monotonic() + GRACE, os.path.join(folder, "where")
+    with contextlib.suppress(OSError):
+        while process.poll() is None and not os.path.getsize(path) and time.monotonic() < end:
+            time.sleep(0.01)
 
 
 def _ending(code):
@@ -291,11 +305,16 @@ def _run_here(targets, plan, wanted, notes):
     def send(number, result):
         results[plan[number].key] = result
 
+    drawn = random.getstate(), np.random.get_state()  # noqa: NPY002
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        functions, error = child.loaded(targets)
+        functions, error = loaded(targets)
         ended = ""
         if error is None:
-            ended, _ = child.make_calls(functions, plan, wanted, numbers.append, send)
+            ended, _ = make_calls(functions, plan, wanted, numbers.append, send)
+    random.setstate(drawn[0])
+    np.random.set_state(drawn[1])  # noqa: NPY002
+    if ended == INTERRUPTED or (error and error.type == "KeyboardInterrupt"):
+        raise KeyboardInterrupt
     running = plan[numbers[-1]].key if ended else None
     at = results[running].error.frames if ended else ()
     return Ran(

@@ -17,6 +17,7 @@ from minibert.check.structure import leaves
 
 SEED = 20
 MOST_STEPS = 500
+INTERRUPTED = "raised KeyboardInterrupt"
 
 
 def loaded(targets):
@@ -71,7 +72,7 @@ def ending(error):
     if error is None or error.type not in ("SystemExit", "KeyboardInterrupt"):
         return "", 0
     if error.type == "KeyboardInterrupt":
-        return "raised KeyboardInterrupt", 130
+        return INTERRUPTED, 130
     text = error.message
     code = int(text) & 255 if text.removeprefix("-").isdigit() else int(text not in ("", "None"))
     return f"ended the process with exit code {code}", code

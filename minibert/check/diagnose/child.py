@@ -10,6 +10,7 @@ import time
 from minibert.check.diagnose.calls import ending, loaded, make_calls
 from minibert.check.diagnose.files import read_task, write_json, write_values
 
+ORPHANED = 5  # seconds after the deadline
 FAILED = 70  # the exit code if results cannot be written
 _state = {"child": False}
 
@@ -81,10 +82,12 @@ def _alone(folder, deadline):
     for name in ("SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGUSR1", "SIGUSR2"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
+    left = max(0.01, deadline - time.monotonic())
+    if hasattr(signal, "setitimer"):  # should the parent be gone by then
+        signal.setitimer(signal.ITIMER_REAL, left + ORPHANED)
     _no_core_files()
     where = open(os.path.join(folder, "where"), "w")  # noqa: SIM115 open until the end
     faulthandler.enable(where, all_threads=False)
-    left = max(0.01, deadline - time.monotonic())
     faulthandler.dump_traceback_later(max(0.8 * left, left - 0.3), file=where)
     _state["where"] = where
 

@@ -168,8 +168,11 @@ class _Search:
     def of_steps(self):
         """A step left out, negated, scaled or transposed."""
         needed = self.steps.needed(self.part) - set(self.names)
+        truth = self.steps.values(self.observed[0].inputs, needed)
         found = []
         for step in (s for s in self.steps.steps if s.name in needed):
+            if not isinstance(truth[step.name], (float, np.floating, np.ndarray)):
+                continue
             for id, phrase, change in self.step_changes(step):
                 if self.fits(self.far(change)):
                     said = f"As if in step {step.number} {step.name} {phrase}."

@@ -4,9 +4,13 @@
 knows no dropout, no mask of heads, no other reduction). Results have the inputs' precision.
 """
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
 from inspect import Parameter, Signature
+from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -31,6 +35,7 @@ from minibert.text.batch import BatchEncoding
 from minibert.text.encode import encode_batch
 from minibert.train import global_norm
 
+FOLDER = Path(__file__).parents[2]  # of all tests
 UPSTREAM = 1.3  # at 1 a gradient that forgets what comes from above cannot be seen
 
 
@@ -38,10 +43,11 @@ class Written:
     """A formula as somebody may have written it down: `changes` are the steps that are wrong.
 
     It takes its inputs in order or by name. A step may be given, too: eps, where it is not wrong.
+    With `part` "gradient" they are wrong on the way back alone.
     """
 
-    def __init__(self, op, changes=None):
-        self.steps, self.changes = OPS[op], changes or {}
+    def __init__(self, op, changes=None, part=None):
+        self.steps, self.changes, self.part = OPS[op], changes or {}, part
         self.names = [name for name, _ in self.steps.inputs]
         by_name = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in self.names]
         self.__signature__ = Signature(by_name)
@@ -58,8 +64,9 @@ class Written:
         return dict(zip(self.names, args, strict=False)) | given
 
     def _run(self, part, given):
-        given = {name: x for name, x in given.items() if name not in self.changes}
-        found = self.steps.run(given, part, self.changes)
+        changes = self.changes if self.part in (part, None) else {}
+        given = {name: x for name, x in given.items() if name not in changes}
+        found = self.steps.run(given, part, changes)
         dtypes = [x.dtype for x in leaves(given, "").values() if x.ndim and is_float(x)]
         return mapped(lambda x: _in_dtype(x, dtypes[0]), found) if dtypes else found
 
@@ -88,7 +95,7 @@ class Place:
 
     name: str
     modes: str
-    adapt: object
+    adapt: Callable
 
     @property
     def is_pair(self):
@@ -156,6 +163,19 @@ def _soft(student, teacher, tau=1.0, mean="batch"):
     return {"student": student, "teacher": teacher, "tau": tau}
 
 
+def _lookups(word, position, segment, ids, segments, pad_id):
+    tables = {"word": word, "position": position, "segment": segment}
+    return tables | {"ids": ids, "segments": segments}
+
+
+def _dropped(x, drop):
+    return {"x": x, "keep": ops.keep_mask(x.shape, drop), "rate": drop.rate}
+
+
+def _info_nce(q, k, tau=1.0):
+    return {"q": q, "k": k, "tau": tau}
+
+
 def _attention(run):
     """Of the library's two results the plain formula has the first."""
     forward, backward = _pair(
@@ -221,6 +241,17 @@ def _hidden_loss(run):
     return loss
 
 
+def _clip_global(run):
+    """The library also returns the norm, and passes on a None, which stands for no gradient."""
+
+    def clip_global(grads, max_norm):
+        there = {name: g for name, g in grads.items() if g is not None}
+        found = there if max_norm is None else run(there, max_norm)
+        return dict.fromkeys(grads) | found, global_norm(grads)
+
+    return clip_global
+
+
 def _schedule(run):
     return lambda name, total_steps, warmup, n: np.array(
         [run(step, total_steps, warmup) for step in range(n)]
@@ -269,21 +300,22 @@ def _encode_batch(run):
     """Pairs alone, all of one length."""
     names = "input_ids", "token_type_ids", "attention_mask"
 
-    def both(pieces, texts, *, ends, pad_id, max_length, **options):
+    def batch(pieces, texts, *, ends, pad_id, max_length, **options):
         special = {"ends": ends, "pad_id": pad_id, "max_length": max_length}
         right = encode_batch(pieces, texts, **special, **options)
         columns = {name: right[name].tolist() for name in names}
         for n, pair in enumerate(texts):
             first, second = map(pieces.ids, pair)
-            # Of an odd room the library gives the last place to b where a is not the longer one.
-            longer_cut = min(len(first), len(second)) <= (max_length - 3) // 2
-            if len(first) > len(second) or longer_cut or max_length % 2 == 1:
+            half, odd = divmod(max_length - 3, 2)
+            # Two that are over half share the room; of an odd one the library gives the last place
+            # to the text that was longer, or to b, and the plain formula always to a.
+            if len(first) > len(second) or not odd or min(len(first), len(second)) <= half:
                 row = run(first, second, *ends, pad_id, max_length)
                 for name, values in zip(names, row, strict=True):
                     columns[name][n] = values
-        return BatchEncoding({name: np.array(rows) for name, rows in columns.items()})
+        return BatchEncoding({name: np.array(values) for name, values in columns.items()})
 
-    return both
+    return batch
 
 
 # ---------------------------------------------------------------------------------------- table
@@ -293,10 +325,7 @@ _UNCASED = "uncased pairs single-cut longest-first only-first only-second"
 
 PLACES = {
     "linear": _op("linear", "- rows square"),
-    "dropout": _op(
-        "dropout",
-        inputs=lambda x, drop: {"x": x, "keep": ops.keep_mask(x.shape, drop), "rate": drop.rate},
-    ),
+    "dropout": _op("dropout", inputs=_dropped),
     "pooler": _case("-", _pooler),
     "layernorm": _op("layernorm", "- large-eps"),
     "gelu": _op("gelu"),
@@ -310,13 +339,7 @@ PLACES = {
     "causal_softmax": _case("causal"),
     "linear_gelu": _op("linear_gelu"),
     "linear_add_layernorm": _op("linear_add_layernorm", "- square large-eps"),
-    "embedding": _op(
-        "embedding",
-        "pad",
-        lambda word, position, segment, ids, segments, pad_id: {
-            "word": word, "position": position, "segment": segment, "ids": ids, "segments": segments
-        },
-    ),
+    "embedding": _op("embedding", "pad", _lookups),
     "sinusoidal_positions": Place("sinusoidal_positions", "-", lambda run: run),
     "cross_entropy": _op("softmax_cross_entropy", flat=True),
     "masked_cross_entropy": _op("softmax_cross_entropy", "- ignore"),
@@ -326,7 +349,7 @@ PLACES = {
     "kl": _op("kl", "- tau low-tau tokens", _soft, flat=True),
     "mse": _op("mse"),
     "cosine": _op("cosine"),
-    "info_nce": _op("info_nce", "- tau", lambda q, k, tau=1.0: {"q": q, "k": k, "tau": tau}),
+    "info_nce": _op("info_nce", "- tau", _info_nce),
     "attention_loss": Place(f"{_LOSSES}._attention_loss", "paper-all", _attention_loss),
     "attention_loss_exact": Place(f"{_LOSSES}._attention_loss", "paper-exact", _attention_loss),
     "attention_loss_repo": Place(f"{_LOSSES}._attention_loss", "repo repo-edge", _attention_loss),
@@ -337,10 +360,7 @@ PLACES = {
     ),
     "adamw": _case("update"),
     "bert_adam": _case("update"),
-    "clip_global": _case(
-        "global",
-        lambda run: lambda grads, max_norm: (run(grads, max_norm), global_norm(grads)),
-    ),
+    "clip_global": _case("global", _clip_global),
     "linear_schedule": _case("linear", _schedule),
     "cosine_schedule": _case("cosine cosine-past-the-end", _schedule),
     "bert_schedule": _case("bert-linear", _schedule),
@@ -369,39 +389,89 @@ PLACES = {
 }
 
 
-# More of an op's own tests: the file, the function's name in it, the tests, and the adapter where
-# it is another one.
+class Tests(NamedTuple):
+    """Tests of an op in a file of its own, called on a function that is no case's."""
+
+    file: str
+    name: str  # of the library's function in that file; "" where `PLACES` reaches it
+    tests: str
+    adapt: Callable = lambda run: run
+
+
 TESTS = {
-    "bert_adam": (
-        "train/test_optimizers.py", "bert_adam_formula",
-        "test_the_formula_of_bert_adam_is_its_loop_form", None,
+    "bert_adam": Tests(
+        "train/test_optimizers.py",
+        "bert_adam_formula",
+        "test_the_formula_of_bert_adam_is_its_loop_form",
     ),
-    "clip_global": (
-        "train/test_clipping.py", "clip_global",
-        "test_clip_global_by_hand test_inputs_are_left_as_they_are", None,
+    "clip_global": Tests(
+        "train/test_clipping.py",
+        "clip_global",
+        "test_clip_global_by_hand test_short_gradients_are_left_alone",
+        _clip_global,
     ),
-}  # fmt: skip
+    # In the tokenizer words are parts of a text: there one cannot be empty, or hold a space.
+    "basic_tokenize": Tests("text/test_basic_tokens.py", "basic_tokenize", "test_words"),
+    "encode_pair": Tests(
+        "text/test_tokenizer_call.py", "", "test_padding_id_of_pairs_is_the_vocabularys"
+    ),
+}
 
 
 # ---------------------------------------------------------------------------------------- checks
 
 
-def check_golden(op, changes=None):
+def check_golden(op, changes=None, part=None):
     """The golden files, and the loop form on other inputs: what `minibert verify` goes by."""
     place = PLACES[op]
-    function = place.adapt(Written(op, changes))
+    function = place.adapt(Written(op, changes, part))
     with place.taken(function):
         for case in place.cases(op):
             check, report = check_numpy(place.own(case, function), golden(str(case)), seed=1)
             assert check.state == "ok", f"{case}\n{report}"
 
 
-def check_op(op, changes=None):
+def check_op(op, changes=None, part=None):
     """The checks that every op has to pass, forward first."""
     place = PLACES[op]
-    pair, cases = place.adapt(Written(op, changes)), place.cases(op)
+    pair, cases = place.adapt(Written(op, changes, part)), place.cases(op)
     for check in (check_forward, check_backward, check_shapes, check_gradient):
         for z in (PRIMES, SQUARE):
             for case in cases:
                 if case.exact or check is not check_gradient:
                     check(pair, case, z)
+
+
+def check_tests(op, changes=None, part=None):
+    """The op's tests in `TESTS`, with every set of their parameters."""
+    file, name, tests, adapt = TESTS[op]
+    place, run = PLACES[op], Written(op, changes, part)
+    module = _module(file)
+    with place.taken(place.adapt(run)), patch.object(module, name or "__doc__", adapt(run)):
+        for test in tests.split():
+            function = getattr(module, test)
+            for arguments in _parameters(function):
+                function(**arguments)
+
+
+@cache
+def _module(file):
+    spec = spec_from_file_location(Path(file).stem, FOLDER / file)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _parameters(test):
+    """Every set of arguments that a test is parametrized with, one at least."""
+    found = [{}]
+    for mark in getattr(test, "pytestmark", ()):
+        if mark.name == "parametrize":
+            names, values = mark.args
+            names = [names] if isinstance(names, str) else names
+            found = [
+                given | dict(zip(names, value if len(names) > 1 else [value], strict=True))
+                for given in found
+                for value in values
+            ]
+    return found
