@@ -4,12 +4,13 @@
     compare                      how far are two arrays apart, and where
     golden                       reference outputs of every formula, by PyTorch and others
     verify                       is every formula right, in every form it has here?
+    diagnose                     which mistake does somebody's function make?
     trace                        where do a model's numbers leave a reference's, and why?
     activations                  every tensor of a forward pass, by name
     spec                         every formula as loops
     printed                      the seed articles' formulas, as printed
 
-The table of formulas is `minibert.check.cases`.
+The table of formulas is `minibert.check.cases`, the catalogue of mistakes `minibert.check.mistakes`.
 """
 
 from minibert.check import printed, spec
@@ -22,6 +23,7 @@ from minibert.check.compare import (
     largest_norm,
     relative_error,
 )
+from minibert.check.diagnose import Cause, Diagnosis, diagnose
 from minibert.check.gradcheck import (
     Gradient,
     GradientCheck,
@@ -40,7 +42,9 @@ from minibert.check.trace import Trace, trace
 from minibert.check.verify import Report, verify
 
 __all__ = [
+    "Cause",
     "Comparison",
+    "Diagnosis",
     "Golden",
     "Gradient",
     "GradientCheck",
@@ -53,6 +57,7 @@ __all__ = [
     "assert_close",
     "assert_gradient",
     "compare",
+    "diagnose",
     "golden",
     "golden_names",
     "gradcheck",

@@ -70,7 +70,7 @@ class Explained(NamedTuple):
     unexplained: tuple = ()
 
 
-def explain(steps, part, observed, rtol):
+def explain(steps, part, observed, rtol, finite=False):
     """Find what explains the numbers of a wrong function.
 
     Parameters
@@ -79,12 +79,14 @@ def explain(steps, part, observed, rtol):
     part : {"forward", "gradient"}
     observed : list of Observed
     rtol : float
+    finite : bool
+        Whether only what is finite is to be explained.
 
     Returns
     -------
     Explained
     """
-    search = _Search(steps, part, observed, rtol)
+    search = _Search(steps, part, observed, rtol, finite)
     found = search.alone()
     alone = [search.cause(m) for m in found]
     ids = tuple(m.id for m in search.mistakes if m not in found)
@@ -104,8 +106,9 @@ def explain(steps, part, observed, rtol):
 class _Search:
     """The ways to explain what was observed."""
 
-    def __init__(self, steps, part, observed, rtol):
+    def __init__(self, steps, part, observed, rtol, finite):
         self.steps, self.part, self.observed, self.rtol = steps, part, observed, rtol
+        self.finite = finite
         self.mistakes = [m for m in steps.mistakes if steps.fits(m, part)]
         self.truth = max(o.error for o in observed)
         names = [name for name, _ in steps.results(part)]
@@ -251,9 +254,12 @@ class _Search:
     def predicted(self, o, changes, after=None):
         """The results with some steps changed; None where they do not fit together."""
         try:
-            return named_arrays(self.steps.run(o.inputs, self.part, changes, after), self.names)
+            found = named_arrays(self.steps.run(o.inputs, self.part, changes, after), self.names)
         except Exception:
             return None
+        if self.finite:
+            found = {name: _where_finite(o.got.get(name), a) for name, a in found.items()}
+        return found
 
     def constants(self, o):
         return named_constants(o.inputs, dict(self.steps.arguments(self.part)))
@@ -267,6 +273,13 @@ class _Search:
             if step.name in names and step.name in self.steps.needed(self.part):
                 return f"{step.number} {step.name}"
         return ""
+
+
+def _where_finite(got, predicted):
+    """A prediction that says nothing where the function gave no number."""
+    if got is None or got.shape != predicted.shape or got.dtype.kind != "f":
+        return predicted
+    return np.where(np.isfinite(got), predicted, got)
 
 
 _SIMPLE = ("sign", "factor", "sum-for-mean", "mean-for-sum")

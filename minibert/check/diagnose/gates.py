@@ -3,6 +3,7 @@
 import numpy as np
 
 from minibert.check.diagnose.diagnosis import Diagnosis
+from minibert.check.diagnose.explain import explain
 from minibert.check.diagnose.observed import distance, error_of, is_real, named_arrays
 from minibert.check.diagnose.places import letters_of, mismatch, shape_hint, shape_text
 from minibert.check.diagnose.relations import named_constants
@@ -70,7 +71,8 @@ def not_finite(part):
                 said = f"{int(bad.sum())} of {bad.size} entries of {name} are {what}"
                 found = _failed(part, "finite", f"{said} (case {observed.case})", _warned(part))
                 place = mismatch(name, observed, part.axes.get(name), part.exact)
-                return _explained(part, found.with_(mismatches=(place,)))
+                explained = explain(part.steps, part.name, part.observed, part.exact, finite=True)
+                return _with(found.with_(mismatches=(place,)), explained).with_(certain=False)
     return None
 
 
@@ -162,6 +164,7 @@ def _raised(part, call, error):
     if error.kind != "raised":
         details.append(f"Wanted: {part.steps.signature_of(part.name)}")
         return _failed(part, "run", said, details)
+    details += _hint(error)
     found = _failed(part, "run", said, details)
     if not part.observed:
         return found
@@ -170,6 +173,21 @@ def _raised(part, call, error):
         return found.with_(details=(*details, f"It runs, and is right, in the case {ran}."))
     found = found.with_(details=(*details, f"It runs in the case {ran}, and is wrong there."))
     return _explained(part, found).with_(certain=False)
+
+
+def _hint(error):
+    """What such an exception usually means."""
+    return [hint for words, hint in HINTS.items() if words in error.message][:1]
+
+
+_TRANSPOSE = "Is a transpose missing? Weights are (out, in): y = x @ w.T + b."
+HINTS = {
+    "could not be broadcast together": "Is it a sum or a mean without keepdims=True?",
+    "mismatch in its core dimension": _TRANSPOSE,
+    "not aligned": _TRANSPOSE,
+    "Tensor": "The inputs are NumPy arrays: torch.from_numpy makes tensors of them.",
+    "index out of range": "Is it a loop that goes one too far, or counts from 1?",
+}
 
 
 def _arguments(part, call):

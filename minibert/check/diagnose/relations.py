@@ -105,6 +105,8 @@ def named_factors(constants):
             found |= {name: n, f"1/({name})": 1 / n}
     found |= {"ln 2": math.log(2), "1/ln 2": 1 / math.log(2), "sqrt(2)": 2**0.5}
     found |= {"1/sqrt(2)": 2**-0.5, "1/4": 0.25, "4": 4.0, "ln 10": math.log(10)}
+    for name, square in {"sqrt(pi)": math.pi, "sqrt(2 pi)": 2 * math.pi}.items():
+        found |= {name: square**0.5, f"1/{name}": square**-0.5}
     return found | {f"-{name}": -n for name, n in found.items() if name != "-1"}
 
 
@@ -254,7 +256,7 @@ def _with_input(name):
 
 def _of_shape(pairs, rtol):
     """What is related but of another shape: transposed, reduced, flattened."""
-    found = []
+    found = _not_reduced(pairs, rtol)
     for relation in _reshapings(pairs[0]):
         if all(_is(p.got, relation.apply, p.expected, rtol) for p in pairs):
             found.append(relation)
@@ -279,11 +281,37 @@ def _reshapings(pair):
                 yield Relation("reduced", said, lambda x, f=f, s=some: f(x, axis=s, keepdims=True))
     said = "holds the right numbers in another shape"
     shape = pair.got.shape
+    if len(shape) < ndim <= 5:
+        for order in permutations(range(ndim)):
+            named = ",".join(axes[i] for i in order)
+            merged = f"holds the right numbers, its axes in the order ({named}) and some merged"
+            yield Relation("merged-axes", merged, partial(_merged, order, len(shape)))
     if pair.got.size == pair.expected.size and pair.got.ndim != ndim:
         flat = lambda x: x.reshape(-1) if len(shape) == 1 else np.squeeze(x)  # noqa: E731
         yield Relation("reshaped", said, flat)
         yield Relation("reshaped", said, lambda x: x.reshape(-1, x.shape[-1]))
         yield Relation("reshaped", said, lambda x: x[..., None])
+
+
+def _merged(order, ndim, x):
+    """The axes in another order, and the last ones as one."""
+    moved = np.transpose(x, order)
+    return moved.reshape(*moved.shape[: ndim - 1], -1)
+
+
+def _not_reduced(pairs, rtol):
+    """What is right once it is summed, or averaged, over some axes."""
+    ndim = pairs[0].got.ndim
+    for many in range(1, ndim + 1):
+        for some in combinations(range(ndim), many):
+            for word, f in (("mean", np.mean), ("sum", np.sum)):
+                reduced = [np.asarray(f(p.got, axis=some)) for p in pairs]
+                if all(r.shape == p.expected.shape and _near(r, p.expected, rtol)
+                       for r, p in zip(reduced, pairs, strict=True)):  # fmt: skip
+                    over = "all its axes" if many == ndim else f"axis {', '.join(map(str, some))}"
+                    said = f"is not reduced: its {word} over {over} is what is expected"
+                    return [Relation("not-reduced", said, None)]
+    return []
 
 
 def _of_codes(pairs):

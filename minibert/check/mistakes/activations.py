@@ -113,6 +113,12 @@ GELU = Steps(
             slope=lambda cdf, pdf: cdf + pdf,
         ),
         mistake(
+            "gradient-inner-forgotten",
+            "The derivative of erf(x / sqrt 2) lacks the inner factor 1 / sqrt(2).",
+            "The chain rule: erf'(u) = 2/sqrt(pi) exp(-u^2), times du/dx = 1/sqrt(2).",
+            pdf=lambda x: np.exp(-(x**2) / 2) / math.sqrt(math.pi),
+        ),
+        mistake(
             "gradient-pdf-not-normalized",
             "The density phi(x) lacks its factor 1 / sqrt(2 pi).",
             "phi is the derivative of Phi: exp(-x^2/2) / sqrt(2 pi).",
@@ -172,6 +178,12 @@ GELU_TANH = Steps(
             "The factor is 2/pi instead of sqrt(2/pi).",
             "The root goes over the whole fraction.",
             factor=lambda: 2 / math.pi,
+        ),
+        mistake(
+            "factor-half-rooted",
+            "The factor is sqrt(2) / pi instead of sqrt(2 / pi).",
+            "The root goes over the whole fraction.",
+            factor=lambda: math.sqrt(2) / math.pi,
         ),
         mistake(
             "cube-outside",

@@ -210,6 +210,12 @@ FORMULAS = (
                 dgamma=lambda dy: rows(dy).sum(0),
             ),
             mistake(
+                "gradient-dgamma-of-x",
+                "dgamma is the sum of dy x instead of dy xhat.",
+                "What gamma multiplies in (3) is xhat, the normalized x.",
+                dgamma=lambda dy, x: rows(dy * x).sum(0),
+            ),
+            mistake(
                 "gradient-over-batch-only",
                 "dgamma and dbeta are summed over the batch alone and come out as (L,D).",
                 "All tokens share gamma and beta: sum over every axis but the last.",

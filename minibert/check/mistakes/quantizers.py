@@ -153,10 +153,9 @@ FORMULAS = (
             ),
             mistake(
                 "by-128",
-                "The scale is max|w| / 128, and the codes go from -128 to 127.",
+                "The scale is max|w| / 128 instead of max|w| / 127.",
                 "128 has no code; with 127 on both sides zero stays in the middle.",
                 step=lambda top: top / 128,
-                clipped=lambda rounded: np.clip(rounded, -128, 127),
             ),
             *ROUNDING,
             mistake(

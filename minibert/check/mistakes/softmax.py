@@ -63,6 +63,12 @@ SOFTMAX = Steps(
             **_softmax_over(None),
         ),
         mistake(
+            "over-sequence",
+            "One sum over a whole sequence, tokens and features, divides its entries.",
+            "Each row, axis -1, is a distribution of its own: sum over that axis alone.",
+            **_softmax_over((-2, -1)),
+        ),
+        mistake(
             "over-tokens",
             "The softmax runs over axis 1 instead of the last axis.",
             "The rows, axis -1, have to sum to 1, not the columns.",
@@ -170,6 +176,12 @@ LOG_SOFTMAX = Steps(
             "One sum over the whole array serves every row: the axis is missing.",
             "Each row's probabilities sum to 1: sum over axis -1, with keepdims=True.",
             **_log_softmax_over(None),
+        ),
+        mistake(
+            "over-sequence",
+            "One sum over a whole sequence, tokens and features, divides its entries.",
+            "Each row, axis -1, is a distribution of its own: sum over that axis alone.",
+            **_log_softmax_over((-2, -1)),
         ),
         mistake(
             "over-tokens",

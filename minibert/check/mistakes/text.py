@@ -155,6 +155,15 @@ FORMULAS = (
                 marks=lambda word: [""] * len(word),
             ),
             mistake(
+                "mark-added-after",
+                'Pieces within a word are looked up without "##", and get it afterwards.',
+                'The vocabulary tells "##bank", which continues a word, from "bank".',
+                match=lambda word, vocab, ends: [
+                    next((end for end in ends[i] if word[i:end] in vocab), None)
+                    for i in range(len(word))
+                ],
+            ),
+            mistake(
                 "rest-unknown",
                 "Where no piece fits, the pieces before it stay and only the rest is [UNK].",
                 "A word that cannot be spelled to its end is one [UNK], as a whole.",
