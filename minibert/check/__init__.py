@@ -10,7 +10,7 @@
     spec                         every formula as loops
     printed                      the seed articles' formulas, as printed
 
-The table of formulas is `minibert.check.cases`, the catalogue of mistakes `minibert.check.mistakes`.
+The table of formulas is `minibert.check.cases`, that of mistakes `minibert.check.mistakes`.
 """
 
 from minibert.check import printed, spec

@@ -93,7 +93,7 @@ def trials(steps, call):
     return [Trial(name, change(inputs), *said) for name, change, *said in found]
 
 
-def advice(steps, trial, got, error):
+def advice(steps, trial, got, error, right):
     """What to say about a trial; empty where the function did well.
 
     Parameters
@@ -104,6 +104,8 @@ def advice(steps, trial, got, error):
         None where it raised.
     error : str
         What it raised.
+    right : bool
+        Whether it is right elsewhere: else it is no wonder that it is not here.
     """
     if got is None:
         return f"at {trial.name} it raises {error}: {trial.advice}." if error else ""
@@ -118,7 +120,7 @@ def advice(steps, trial, got, error):
     singles = singles or any(a.dtype == np.float32 for a in got.values())
     if singles:
         rtol = LOOSE[np.dtype(np.float32)]
-    if trial.exact and distance(got, expected) > rtol:
+    if right and trial.exact and distance(got, expected) > rtol:
         return f"at {trial.name} it loses its precision: {trial.advice}."
     return ""
 

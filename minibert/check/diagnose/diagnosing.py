@@ -91,7 +91,8 @@ def diagnose(
     ran = run_apart(target, plan, hint=steps, time_limit=time_limit)
     found = _through_gates(steps, parts, calls, ran)
     found = found.with_(
-        advice=_advice(steps, edge, ran),
+        advice=_advice(steps, edge, ran, found) if found.gate not in ("import", "run") else (),
+        notes=tuple(dict.fromkeys(note for r in ran.results.values() for note in r.notes)),
         printed=ran.printed,
         again=_again(steps, forward, gradient, seed, case),
     )
@@ -101,7 +102,7 @@ def diagnose(
 def _through_gates(steps, parts, calls, ran):
     """The first gate that fails, or that none does."""
     found = did_not_import(steps, " and ".join(parts), ran)
-    if found:
+    if found is not None:
         return found
     passed, measured = ["import"], []
     for name in parts:
@@ -117,7 +118,7 @@ def _through_gates(steps, parts, calls, ran):
     )
 
 
-def _advice(steps, edge, ran):
+def _advice(steps, edge, ran, diagnosis):
     """About range and habits, of what ran."""
     found = []
     for trial in edge:
@@ -127,14 +128,12 @@ def _advice(steps, edge, ran):
         got = None if result.outputs is None else named_arrays(
             result.outputs.values(), result.outputs)  # fmt: skip
         error = result.error.type if result.error else ""
-        found.append(advice(steps, trial, got, error))
+        found.append(advice(steps, trial, got, error, diagnosis.ok))
     for (part, _, kind), result in ran.results.items():
         if kind == "float32" and "float64" in result.dtypes.values():
             found.append(
-                f"the {part} makes float64 of float32: a NumPy scalar or a new array without dtype?"
+                f"the {part} answers float32 in float64: a NumPy scalar, or an array without dtype?"
             )
-        if kind == "values":
-            found += result.notes
     return tuple(dict.fromkeys(filter(None, found)))
 
 

@@ -5,7 +5,7 @@ it again. For courses, `hint_level` says how much of this a student is told:
 
     0   which gate failed, and of which result
     1   and where: how many entries differ, the worst of them, and what the function gave there
-    2   and the step of the formula to look at again
+    2   and where to look: the step of the formula, what such a shape usually means
     3   and what it is consistent with
 
 What is expected stands only in a report without a hint level: one with a level holds no number that
@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from minibert.check.diagnose.explain import Cause
 
 LEVELS = (0, 1, 2, 3)
+RELATED = ": it "  # between a step and what its numbers are of the right ones
 PASSED, CERTAIN = "right", "consistent with one mistake, and with nothing else that is known here"
 
 
@@ -82,7 +83,9 @@ class Diagnosis:
     measured : str
         Of a right one, how near it came.
     details : tuple of str
-        More lines about it: frames of the function's own, axes, what it was called with.
+        More lines about it: frames of the function's own, what it was called with.
+    hints : tuple of str
+        Where to look: what such a shape or such an exception usually means, the first wrong step.
     causes : tuple of Cause
         What the numbers are consistent with, the most likely first.
     certain : bool
@@ -98,6 +101,10 @@ class Diagnosis:
         Results that no cause accounts for.
     advice : tuple of str
         About range, precision and habits; not a failure.
+    notes : tuple of str
+        How the function was called, and how what it returned was read.
+    printed : str
+        The beginning of what it printed.
     again : str
         How to run it again.
     hint_level : int or None
@@ -110,6 +117,7 @@ class Diagnosis:
     headline: str = ""
     measured: str = ""
     details: tuple = ()
+    hints: tuple = ()
     causes: tuple = ()
     certain: bool = False
     look_at: str = ""
@@ -118,6 +126,7 @@ class Diagnosis:
     ruled_out: tuple = ()
     unexplained: tuple = ()
     advice: tuple = ()
+    notes: tuple = ()
     printed: str = ""
     again: str = ""
     hint_level: int | None = None
@@ -136,9 +145,9 @@ class Diagnosis:
         if self.ok:
             yield " ".join(filter(None, [f"{self.op}: {PASSED} ({self.part}).", self.measured]))
         else:
-            yield f"{self.op}: WRONG at the gate {self.gate!r} ({self.part}): {self.headline}"
+            yield f"{self.op}: WRONG ({self.part}, {self.gate}): {self.headline}"
         yield from self._consistent_with()
-        yield from (f"  {line}" for line in self.details)
+        yield from (f"  {line}" for line in (*self.hints, *self.details))
         for mismatch in self.mismatches:
             yield from (f"  {line}" for line in mismatch.lines())
         if self.unexplained:
@@ -148,6 +157,7 @@ class Diagnosis:
         if self.ruled_out:
             yield f"Ruled out: {_some(self.ruled_out)}."
         yield from (f"Advice: {line}" for line in self.advice)
+        yield from (f"Note: {line}." for line in self.notes)
         if self.printed:
             yield "It printed:"
             yield from (f"  | {line}" for line in self.printed.splitlines()[:20])
@@ -228,9 +238,10 @@ def told(diagnosis, level):
             for m in diagnosis.mismatches
         )
     if level < 2:
-        found["look_at"] = ""
+        found |= {"look_at": "", "hints": ()}
     if level < 3:
         found |= {"causes": (), "certain": False, "ruled_out": (), "unexplained": ()}
+        found["hints"] = tuple(line.partition(RELATED)[0] for line in found["hints"])
     return Diagnosis(**found)
 
 

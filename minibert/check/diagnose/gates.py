@@ -52,8 +52,8 @@ def wrong_shape(part):
                     f"{shape_text(expected.shape, axes)}"
                 )
                 hint = shape_hint(got.shape, expected.shape, axes)
-                details = (f"In the case {observed.case}{seems}.", *([hint] if hint else []))
-                return _explained(part, _failed(part, "shape", said, details))
+                found = _failed(part, "shape", said, [f"In the case {observed.case}{seems}."])
+                return _explained(part, found.with_(hints=(hint,) if hint else ()))
     return None
 
 
@@ -84,8 +84,10 @@ def changed_inputs(part):
             said = f"it changes its input {names} in place"
             right = part.observed[0].error <= part.exact
             more = "What it returns is right." if right else "What it returns is wrong as well."
-            hint = f"Write x = x - y instead of x -= y, or take a copy first (case {call.case})."
-            return _failed(part, "inputs", said, (hint, more))
+            hint = "Write x = x - y instead of x -= y, or take a copy first."
+            return _failed(part, "inputs", f"{said} (case {call.case})", (more,)).with_(
+                hints=(hint,)
+            )
     return None
 
 
@@ -100,7 +102,7 @@ def not_repeatable(part):
         return None
     said = "a second call with the same inputs gives other numbers"
     hint = "Is it random (dropout, np.random), or does it keep something from call to call?"
-    return _failed(part, "values", said, (hint,))
+    return _failed(part, "values", said).with_(hints=(hint,))
 
 
 def wrong_values(part):
@@ -118,19 +120,19 @@ def wrong_values(part):
     shown = tuple(mismatch(name, first, part.axes.get(name), rtol) for name in names[:3])
     some = f"wrong in {len(wrong)} of {len(part.calls)} cases" if len(part.calls) > 1 else "wrong"
     said = f"{_listed(names)} {'is' if len(names) == 1 else 'are'} {some}"
-    details = []
+    hints = []
     right = [o.case for o in part.observed if o not in wrong] if len(wrong) < 4 else []
     if right and part.steps.calls is None:
-        details.append(f"It is right in the case {', '.join(right)}: sizes written into the code?")
+        hints.append(f"It is right in the case {', '.join(right)}: sizes written into the code?")
     if rtol == part.exact and any(o.got[n].dtype.kind in "iu" and is_real(o.expected[n])
                                   for o in wrong for n in names if n in o.got):  # fmt: skip
-        details.append("It returns whole numbers: were floats stored in an array of integers?")
-    found = _failed(part, "values", said, tuple(details)).with_(mismatches=shown)
-    found = _with(found, explained)
+        hints.append("It returns whole numbers: were floats stored in an array of integers?")
+    found = _with(_failed(part, "values", said).with_(mismatches=shown), explained)
     step = first_wrong_step(part, rtol)
     if step is not None:
-        found = found.with_(look_at=step.where, details=(*step.lines, *found.details))
-    return found
+        found = found.with_(look_at=step.where or found.look_at)
+        hints = [*step.lines, *hints]
+    return found.with_(hints=tuple(hints))
 
 
 def _explained(part, found):
@@ -164,20 +166,22 @@ def _raised(part, call, error):
     if error.kind != "raised":
         details.append(f"Wanted: {part.steps.signature_of(part.name)}")
         return _failed(part, "run", said, details)
-    details += _hint(error)
-    found = _failed(part, "run", said, details)
+    found = _failed(part, "run", said, details).with_(hints=_hint(error))
     if not part.observed:
         return found
     ran = ", ".join(o.case for o in part.observed)
     if part.error <= part.exact:
         return found.with_(details=(*details, f"It runs, and is right, in the case {ran}."))
-    found = found.with_(details=(*details, f"It runs in the case {ran}, and is wrong there."))
-    return _explained(part, found).with_(certain=False)
+    details += [f"It runs in the case {ran}, and is wrong there."]
+    found = _explained(part, found.with_(details=tuple(details)))
+    raising = part.raising()
+    causes = [cause for cause in found.causes if cause.id in raising]
+    return found.with_(causes=tuple(causes) or found.causes, certain=False)
 
 
 def _hint(error):
     """What such an exception usually means."""
-    return [hint for words, hint in HINTS.items() if words in error.message][:1]
+    return tuple(hint for words, hint in HINTS.items() if words in error.message)[:1]
 
 
 _TRANSPOSE = "Is a transpose missing? Weights are (out, in): y = x @ w.T + b."

@@ -55,6 +55,19 @@ class Part:
             found.append(Observed(call.case, x, got, expected, least))
         return found
 
+    def raising(self):
+        """The ids of the mistakes that cannot be run either, where the function could not."""
+        ran = {call.case for call, _ in self.returned}
+        found = set()
+        for m in self.steps.mistakes:
+            for call in self.calls:
+                if call.case not in ran:
+                    try:
+                        self.steps.run(call.inputs, self.name, m.steps)
+                    except (ValueError, IndexError):
+                        found.add(m.id)
+        return found
+
     @cached_property
     def single(self):
         """Whether the function answers in float32, or coarser."""

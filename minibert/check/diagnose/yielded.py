@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minibert.check.diagnose.diagnosis import RELATED
 from minibert.check.diagnose.observed import distance, named_arrays
 from minibert.check.diagnose.relations import Pair, named_constants, relations
 
@@ -43,7 +44,7 @@ def first_wrong_step(part, rtol):
             return WrongStep("", (line,))
         if not _near(array, truth[name], rtol):
             where = f"{part.steps.numbers[name]} {name}"
-            line = f"The first wrong step that it yields is {where}{_relation(part, place, rtol)}."
+            line = f"The first wrong step that it yields is {where}{_relation(part, place, rtol)}"
             return WrongStep(where, (line, _rest(part, name, array, observed, rtol)))
     if result.steps:
         return WrongStep("", ("All the steps that it yields are right: what follows them is not.",))
@@ -59,7 +60,7 @@ def _relation(part, place, rtol):
         constants = named_constants(observed.inputs, dict(part.steps.arguments(part.name)))
         pairs.append(Pair(np.asarray(array), np.asarray(truth), constants, observed.inputs, None))
     found = relations(pairs, rtol)
-    return f", which {found[0].phrase}" if found else ""
+    return RELATED + found[0].phrase if found else ""
 
 
 def _rest(part, name, array, observed, rtol):
