@@ -1,0 +1,61 @@
+"""Wrong functions, as students write them: the true cause comes first."""
+
+import pytest
+
+from minibert.check.diagnose import diagnose
+from minibert.check.mistakes import MISTAKES
+
+from .wrong import EARLY, WRONG
+
+GATES = {  # where a function of EARLY is to be stopped
+    "linear_layer": "run",
+    "layer_norm": "run",
+    "attention_all_heads": "shape",
+    "cross_entropy_rows": "shape",
+    "relu": "inputs",
+    "causal_attention_weights": "finite",
+}
+
+
+def named(wrong):
+    return wrong.function.__name__
+
+
+def diagnosed(wrong):
+    return diagnose(wrong.op, **{wrong.part: wrong.function})
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=named)
+def test_the_true_cause_comes_first(wrong):
+    """Of two mistakes both do; and nothing else is held for certain."""
+    found = diagnosed(wrong)
+    assert not found
+    assert found.gate == "values"
+    many = len(wrong.ids)
+    assert [cause.id for cause in found.causes[:many]] == list(wrong.ids)
+    if many == 2:
+        assert [cause.also for cause in found.causes[:2]] == list(reversed(wrong.ids))
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=named)
+def test_the_first_three_lines_say_what_is_wrong(wrong):
+    lines = str(diagnosed(wrong)).splitlines()
+    assert wrong.op in lines[0]
+    assert "WRONG" in lines[0]
+    assert MISTAKES[wrong.ids[0]].sentence in lines[2]
+
+
+@pytest.mark.parametrize("wrong", EARLY, ids=named)
+def test_what_fails_before_its_numbers(wrong):
+    found = diagnosed(wrong)
+    assert not found
+    assert found.gate == GATES[named(wrong)]
+    assert not found.certain
+    assert [cause.id for cause in found.causes[: len(wrong.ids)]] == list(wrong.ids)
+
+
+def test_there_are_enough_of_them():
+    assert len(WRONG) >= 40
+    assert sum(len(wrong.ids) == 2 for wrong in WRONG) >= 5
+    assert len({wrong.op for wrong in WRONG}) >= 20
+    assert all(len(wrong.ids) == len(wrong.truth) for wrong in WRONG)
