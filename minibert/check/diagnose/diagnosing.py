@@ -78,7 +78,7 @@ def diagnose(
     >>> import numpy as np
     >>> found = diagnose("relu", lambda x: abs(x))
     >>> found.causes[0].id
-    'relu-absolute-value'
+    'relu-absolute'
     """
     steps = op_called(op)
     _check(steps, forward, gradient, hint_level, seed, time_limit)

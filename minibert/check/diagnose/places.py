@@ -5,6 +5,8 @@ import numpy as np
 from minibert.check.diagnose.diagnosis import Mismatch
 from minibert.check.diagnose.observed import differing, error_of, is_real, spread
 
+MOST = 3  # places that are named
+
 
 def mismatch(name, observed, axes, rtol):
     """A `Mismatch` of one result of one call, which has the right shape.
@@ -71,12 +73,11 @@ def _patterns(apart, axes):
         others = tuple(n for n in range(apart.ndim) if n != axis)
         some = apart.any(others)
         if not some.all():
-            wrong, size = np.flatnonzero(some), apart.shape[axis]
-            if len(wrong) <= (size + 1) // 2:
+            wrong, right, size = np.flatnonzero(some), np.flatnonzero(~some), apart.shape[axis]
+            if len(wrong) <= MOST:
                 yield f"only at {name} = {', '.join(map(str, wrong))} of {size}"
-            else:
-                right = ", ".join(map(str, np.flatnonzero(~some)))
-                yield f"everywhere but at {name} = {right} of {size}"
+            elif len(right) <= MOST:
+                yield f"everywhere but at {name} = {', '.join(map(str, right))} of {size}"
 
 
 def shape_text(shape, axes=None):
