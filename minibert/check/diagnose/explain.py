@@ -5,9 +5,10 @@ Explanations are tried from the simplest on, and the search ends with the first 
     one mistake of the catalogue
     a relation of every wrong output to what is expected (a sign, a factor, another order)
     two mistakes at different steps
-    a step within the formula that is left out, negated, scaled, transposed
+    a step within the formula, or an input, that is left out, negated, scaled, summed
     one mistake, and a relation of its result
     one output explained, another not
+    a number of its own for each row
 
 One fits if it gives the function's numbers within the tolerance in every case.
 """
@@ -18,8 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minibert.check.diagnose.observed import FAR, distance, error_of, named_arrays
-from minibert.check.diagnose.relations import Pair, named_constants, named_factors, relations
+from minibert.check.diagnose.observed import FAR, distance, error_of, is_real, named_arrays
+from minibert.check.diagnose.relations import Pair, by_row, named_constants, relations
+from minibert.check.diagnose.spoiled import ways
 from minibert.check.mistakes.steps import parameters
 
 BETTER = 10  # times nearer than the truth: an explanation that is not, explains nothing
@@ -100,6 +102,8 @@ def explain(steps, part, observed, rtol, finite=False):
         if causes := kind():
             return Explained(tuple(causes), False, ids)
     causes, left = search.of_single_results()
+    if not causes:
+        causes = search.of_results(by_row)
     return Explained(tuple(causes), False, ids, left)
 
 
@@ -142,22 +146,22 @@ class _Search:
                 found.append((self.cause(a, also=b.id), self.cause(b, also=a.id)))
         return found
 
-    def of_results(self):
+    def of_results(self, kind=relations):
         """A relation of each wrong output to what is expected."""
-        found = {name: self.relations(name) for name in self.wrong}
+        found = {name: self.relations(name, kind=kind) for name in self.wrong}
         if not found or not all(found.values()):
             return []
         shared = {r[0].phrase for r in found.values()}
         if len(shared) == 1:
             first = found[self.wrong[0]]
             return [
-                Cause(r.id, f"{_listed(self.wrong)} {r.phrase}.")
+                Cause(r.id, _said(self.wrong, r.phrase))
                 for r in first
                 if all(r.id in {s.id for s in others} for others in found.values())
             ]
-        return [Cause(r[0].id, f"{name} {r[0].phrase}.") for name, r in found.items()]
+        return [Cause(r[0].id, _said([name], r[0].phrase)) for name, r in found.items()]
 
-    def relations(self, name, expected=None):
+    def relations(self, name, expected=None, kind=relations):
         """The relations of one output, to what is expected or to what a mistake gives."""
         pairs = []
         for n, o in enumerate(self.observed):
@@ -166,39 +170,37 @@ class _Search:
                 return []
             pairs.append(Pair(o.got[name], other[name], self.constants(o), o.inputs,
                               dict(self.steps.results(self.part)).get(name)))  # fmt: skip
-        return relations(pairs, self.rtol)
+        return kind(pairs, self.rtol)
 
     def of_steps(self):
-        """A step left out, negated, scaled or transposed."""
-        needed = self.steps.needed(self.part) - set(self.names)
+        """A step, or an input, that is left out, negated, scaled, summed."""
+        needed = self.steps.needed(self.part)
         truth = self.steps.values(self.observed[0].inputs, needed)
         found = []
-        for step in (s for s in self.steps.steps if s.name in needed):
-            if not isinstance(truth[step.name], (float, np.floating, np.ndarray)):
-                continue
-            for id, phrase, change in self.step_changes(step):
-                if self.fits(self.far(change)):
-                    said = f"As if in step {step.number} {step.name} {phrase}."
-                    found.append(Cause(f"step-{step.name}-{id}", said, "", self.where([step.name])))
+        for step in (s for s in self.steps.steps if s.name in needed and s.name not in self.names):
+            for name in parameters(step.function):
+                if self.fits(self.far(lambda o, s=step, n=name: ({s.name: _same(n)}, None))):
+                    said = f"As if step {step.number} {step.name} were {name}: it is left out."
+                    id = f"step-{step.name}-left-out"
+                    found.append(Cause(id, said, "", self.where([step.name])))
+            said = f"As if in step {step.number} {step.name}"
+            found += self.spoiled(step.name, truth[step.name], said, f"step-{step.name}")
+        for name, _ in self.steps.arguments(self.part):
+            found += self.spoiled(name, truth.get(name), f"As if the input {name}", f"input-{name}")
         return found
 
-    def step_changes(self, step):
-        """(id, half a sentence, change of an Observed) for each way to spoil a step."""
-        for name in parameters(step.function):
-            value = lambda o, name=name: ({step.name: _same(name)}, None)  # noqa: E731
-            yield "left-out", f"were {name}, unchanged: the step is left out", value
-        after = lambda f: lambda o: (None, {step.name: f})  # noqa: E731
-        yield "transposed", "were transposed", after(lambda x: np.swapaxes(x, -1, -2))
-        yield "one", "were 1: the step is left out", after(lambda x: np.ones_like(x))
-        yield "zero", "were 0", after(lambda x: 0 * x)
-        for name in named_factors(self.constants(self.observed[0])):
-            if " " in name:
-                continue
-            scaled = lambda o, name=name: (  # noqa: E731
-                None, {step.name: lambda x: x * named_factors(self.constants(o)).get(name, np.nan)}
-            )  # fmt: skip
-            id = "sign" if name == "-1" else f"factor-{name}".replace(" ", "")
-            yield id, "had the wrong sign" if id == "sign" else f"were multiplied by {name}", scaled
+    def spoiled(self, name, value, said, id):
+        """The ways to spoil one number of the formula that fit."""
+        if not isinstance(value, (float, np.floating)) and (
+            not isinstance(value, np.ndarray) or not is_real(value)
+        ):
+            return []
+        constants = lambda o: self.constants(o or self.observed[0])  # noqa: E731
+        return [
+            Cause(f"{id}-{way}", f"{said} {phrase}.", "", self.where([name]))
+            for way, phrase, f in ways(value, constants)
+            if self.fits(self.far(lambda o, f=f: (None, {name: lambda x: f(x, o)})))
+        ]
 
     def mistake_and_relation(self):
         """One mistake, of whose result every wrong output is a multiple."""
@@ -213,8 +215,8 @@ class _Search:
             simple = [[r for r in some if r.id.startswith(_SIMPLE)] for some in found]
             if wrong and all(simple):
                 r = simple[0][0]
-                both = Cause(r.id, f"{_listed(wrong)} {r.phrase.replace('what is expected', 'it')}"
-                             ", besides.", also=m.id)  # fmt: skip
+                said = _said(wrong, r.phrase.replace("what is expected", "what that gives"))
+                both = Cause(r.id, said, also=m.id)
                 return [self.cause(m, also=r.id), both]
         return []
 
@@ -227,7 +229,7 @@ class _Search:
                 for m in self.mistakes
                 if self.fits(self.far(lambda o, m=m: (m.steps, None), only=name))
             ]
-            found = found or [Cause(r.id, f"{name} {r.phrase}.") for r in self.relations(name)]
+            found = found or [Cause(r.id, _said([name], r.phrase)) for r in self.relations(name)]
             if found:
                 causes[found[0].id] = found[0]
             else:
@@ -296,5 +298,8 @@ def _same(name):
     return same
 
 
-def _listed(names):
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def _said(names, phrase):
+    """A sentence: dq and dk: each is twice what is expected."""
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    said = f"{listed}: each {phrase}" if len(names) > 1 else f"{listed} {phrase}"
+    return said if said.endswith("?") else f"{said}."

@@ -120,9 +120,12 @@ def _error(a, b, floor):
         return 0.0 if a.dtype.kind in "fiubU" and np.array_equal(a, b) else FAR
     if a.dtype.kind not in "fiub":
         return FAR
+    got_codes = a.dtype.kind in "iu"
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if b.any() and not a.any() and largest_norm([_finite(b)]) < floor:
         return FAR  # small, but not nothing: one may divide by it
+    if got_codes:
+        a = np.where(np.isnan(b), np.nan, a)  # an integer cannot be NaN: it is anything then
     both_nan = np.isnan(a) & np.isnan(b)
     if both_nan.any():
         a, b = np.where(both_nan, 0.0, a), np.where(both_nan, 0.0, b)

@@ -60,6 +60,34 @@ def relations(pairs, rtol):
     return [relation for kind in kinds for relation in kind(pairs, rtol)]
 
 
+def by_row(pairs, rtol):
+    """Relations that say little: one number for each row along an axis."""
+    same = all(is_real(p.expected) and p.got.shape == p.expected.shape for p in pairs)
+    found = []
+    for axis in range(pairs[0].expected.ndim - 1, -1, -1) if same else ():
+        if any(p.expected.shape[axis] < FEWEST or p.expected.ndim < 2 for p in pairs):
+            continue
+        named = pairs[0].axes[axis] if pairs[0].axes else str(axis)
+        if all(_near(p.got, p.expected + _mean(p.got - p.expected, axis), rtol) for p in pairs):
+            said = f"is too large by one number for each row along {named}"
+            found.append(Relation("offset-by-row", said, None))
+        if all(_near(p.got, p.expected * _slope(p, axis), rtol) for p in pairs):
+            said = f"is multiplied by one number for each row along {named}"
+            found.append(Relation("factor-by-row", said, None))
+    return found
+
+
+def _mean(x, axis):
+    return x.mean(axis, keepdims=True)
+
+
+def _slope(p, axis):
+    """The factor of each row that comes nearest."""
+    with np.errstate(all="ignore"):
+        products = (p.got * p.expected).sum(axis, keepdims=True)
+        return products / (p.expected * p.expected).sum(axis, keepdims=True)
+
+
 def named_constants(inputs, axes_of):
     """The numbers that a factor may be made of: sizes by their letters, and plain inputs.
 
@@ -149,10 +177,10 @@ def _scaled(name):
         return Relation("sign", "has the wrong sign", lambda x: -x)
     count = name.replace(" ", "")
     if count.isupper() and count.isalpha():
-        said = f"is {name} times what is expected: a sum instead of a mean?"
+        said = f"is {name} times what is expected: is it a sum instead of a mean?"
         return Relation("sum-for-mean", said, None)
     if name.startswith("1/(") or (name.startswith("1/") and name[2:].isupper()):
-        said = f"is {name} of what is expected: a mean instead of a sum, or a mean too many?"
+        said = f"is {name} of what is expected: is it a mean instead of a sum, or twice a mean?"
         return Relation("mean-for-sum", said, None)
     return Relation(f"factor-{name}".replace(" ", ""), f"is {name} times what is expected", None)
 

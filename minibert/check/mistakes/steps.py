@@ -198,7 +198,7 @@ class Steps:
         changes : dict of str to callable, optional
             Steps to take otherwise: a `Mistake`'s, or several put together.
         after : dict of str to callable, optional
-            What becomes of a step's value before it is used.
+            What becomes of a step's value, or an input's, before it is used.
 
         Returns
         -------
@@ -212,17 +212,19 @@ class Steps:
     def values(self, inputs, names, changes=None, after=None):
         """The values of these steps, and of all that they need, by name."""
         functions = self.functions | (changes or {})
+        after = after or {}
         found = dict(inputs)
 
         def value(name):
             if name not in found:
                 function = functions[name]
                 found[name] = function(*map(value, parameters(function)))
-                if after and name in after:
+                if name in after:
                     found[name] = after[name](found[name])
             return found[name]
 
         with np.errstate(all="ignore"):  # a mistake may well overflow
+            found |= {name: after[name](x) for name, x in inputs.items() if name in after}
             for name in names:
                 value(name)
         return found

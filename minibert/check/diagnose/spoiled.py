@@ -1,0 +1,75 @@
+"""Ways to spoil a number within a formula, a step's or an input's: negated, scaled, summed.
+
+What no mistake of the catalogue explains is often one step that is left out, scaled, or summed over
+an axis too many. Each way here is tried at every step and at every input.
+"""
+
+from itertools import combinations
+
+import numpy as np
+
+from minibert.check.diagnose.relations import named_factors
+
+PLAIN = (
+    ("transposed", "were transposed", lambda x: np.swapaxes(x, -1, -2)),
+    ("one", "were 1: it is left out", np.ones_like),
+    ("zero", "were 0: it is left out", lambda x: 0.0 * x),
+    ("squared", "were squared", np.square),
+    ("rooted", "were under a square root", np.sqrt),
+    ("absolute", "had no sign", np.abs),
+    ("inverse", "were 1 divided by it", lambda x: 1 / x),
+    ("logarithm", "were its logarithm", np.log),
+    ("exponential", "were exp of it", np.exp),
+    ("one-minus", "were 1 minus it", lambda x: 1 - x),
+    ("reversed", "were in reverse order along its last axis", lambda x: np.flip(x, -1)),
+    ("rolled", "were shifted by one along its last axis", lambda x: np.roll(x, 1, -1)),
+)
+
+
+def ways(value, constants):
+    """The ways to spoil a value.
+
+    Parameters
+    ----------
+    value : float or ndarray of float
+        As it is in one case; its axes tell what it can be summed over.
+    constants : callable
+        ``constants(observed)`` -> the named numbers of a case.
+
+    Yields
+    ------
+    id, phrase : str
+        The phrase goes after "as if it".
+    function : callable
+        ``function(x, observed)`` -> the spoiled value.
+    """
+    for id, phrase, function in PLAIN:
+        yield id, phrase, lambda x, o, f=function: f(x)
+    ndim = np.ndim(value)
+    for many in range(1, ndim + 1):
+        for axes in combinations(range(ndim), many):
+            over = "everything" if many == ndim else f"axis {', '.join(map(str, axes))}"
+            for id, word, f in (("summed", "summed", np.sum), ("averaged", "averaged", np.mean)):
+                yield id, f"were {word} over {over}", _reduced(f, axes)
+    for name in plain_factors(constants(None)):
+        factor = lambda x, o, name=name: (  # noqa: E731
+            x * plain_factors(constants(o)).get(name, np.nan)
+        )
+        if name == "-1":
+            yield "sign", "had the other sign", factor
+        else:
+            yield f"factor-{name}".replace(" ", ""), f"were multiplied by {name}", factor
+
+
+def plain_factors(constants):
+    """`named_factors` without products of sizes, which are for results."""
+    letters = [name for name in constants if name.isupper()]
+    return {
+        name: n for name, n in named_factors(constants).items()
+        if sum(name.count(x) for x in letters) < 2 or "-1" in name
+    }  # fmt: skip
+
+
+def _reduced(f, axes):
+    """A sum or a mean in each place of what was summed."""
+    return lambda x, o: np.broadcast_to(f(x, axis=axes, keepdims=True), np.shape(x)).copy()
