@@ -14,6 +14,8 @@ Functions run in a process of their own (`apart`); nothing that they do reaches 
 
 import shlex
 
+import numpy as np
+
 from minibert.check.diagnose.advice import advice, trials
 from minibert.check.diagnose.apart import run_apart
 from minibert.check.diagnose.diagnosis import LEVELS, Diagnosis, told
@@ -34,6 +36,7 @@ from minibert.check.mistakes import op_called
 from minibert.data.names import nearest_name
 
 TIME_LIMIT = 20.0
+DAY = 86_400
 
 
 def diagnose(
@@ -80,6 +83,8 @@ def diagnose(
     >>> found.causes[0].id
     'relu-absolute'
     """
+    if not isinstance(op, str):
+        raise ValueError(f"op is {op!r:.80}; it is a name such as 'attention'")
     steps = op_called(op)
     _check(steps, forward, gradient, hint_level, seed, time_limit)
     calls = _cases(steps, seed, case)
@@ -94,7 +99,7 @@ def diagnose(
         advice=_advice(steps, edge, ran, found) if found.gate not in ("import", "run") else (),
         notes=tuple(dict.fromkeys(note for r in ran.results.values() for note in r.notes)),
         printed=ran.printed,
-        again=_again(steps, forward, gradient, seed, case),
+        again=_again(steps, (forward, gradient), hint_level, seed, case, time_limit),
     )
     return told(found, hint_level)
 
@@ -130,10 +135,16 @@ def _advice(steps, edge, ran, diagnosis):
         error = result.error.type if result.error else ""
         found.append(advice(steps, trial, got, error, diagnosis.ok))
     for (part, _, kind), result in ran.results.items():
-        if kind == "float32" and "float64" in result.dtypes.values():
+        if kind == "float32" and result.error is not None:
+            found.append(f"with float32 inputs the {part} fails: {result.error.message}.")
+        elif kind == "float32" and "float64" in result.dtypes.values():
             found.append(
                 f"the {part} answers float32 in float64: a NumPy scalar, or an array without dtype?"
             )
+    if ran.running is not None and ran.running[2] in ("float32", "extreme"):
+        part, name, kind = ran.running
+        at = "with float32 inputs" if kind == "float32" else f"at {name}"
+        found.append(f"{at} the {part} {ran.ended}.")
     return tuple(dict.fromkeys(filter(None, found)))
 
 
@@ -145,27 +156,32 @@ def _cases(steps, seed, case):
     found = [call for call in calls if call.case == case]
     if not found:
         names = [call.case for call in calls]
-        raise ValueError(f"case is {case!r}{nearest_name(case, names)}: {', '.join(names)}")
+        raise ValueError(f"case is {case!r}{nearest_name(str(case), names)}: {', '.join(names)}")
     return found
 
 
-def _again(steps, forward, gradient, seed, case):
+def _again(steps, given, hint_level, seed, case, time_limit):
     """The command that runs it again, or the call."""
-    texts = [
-        f"{f.path}:{f.name}" if isinstance(f, Source) else f
-        for f in (forward, gradient) if f is not None
-    ]  # fmt: skip
-    if all(isinstance(text, str) for text in texts):
-        words = ["minibert", "verify", steps.op]
-        words += [] if forward is None else ["--function", texts[0]]
-        words += [] if gradient is None else ["--gradient", texts[-1]]
-        words += ["--seed", str(seed)] + ([] if case is None else ["--case", case])
-        return shlex.join(words)
-    names = [getattr(f, "__name__", "f") for f in (forward, gradient) if f is not None]
-    words = ("forward", "gradient") if forward is not None else ("gradient",)
-    given = ", ".join(f"{w}={n}" for w, n in zip(words, names, strict=False))
-    only = "" if case is None else f", case={case!r}"
-    return f"diagnose({steps.op!r}, {given}, seed={seed}{only})"
+    options = {"seed": seed, "case": case, "hint_level": hint_level}
+    options |= {"time_limit": None if time_limit == TIME_LIMIT else time_limit}
+    options = {name: value for name, value in options.items() if value is not None}
+    places = [f"{f.path}:{f.name}" if isinstance(f, Source) else f for f in given]
+    if all(place is None or isinstance(place, str) for place in places):
+        named = dict(zip(("function", "gradient"), places, strict=True)) | options
+        words = ((f"--{name.replace('_', '-')}", str(x)) for name, x in named.items() if x is not None)
+        return shlex.join(["minibert", "verify", steps.op, *(w for pair in words for w in pair)])
+    named = zip(("forward", "gradient"), places, strict=True)
+    words = [f"{name}={_called(place)}" for name, place in named if place is not None]
+    words += [f"{name}={value!r}" for name, value in options.items()]
+    return f"diagnose({steps.op!r}, {', '.join(words)})"
+
+
+def _called(function):
+    """A function in a call of Python; what has no name of its own is f."""
+    if isinstance(function, str):
+        return repr(function)
+    name = getattr(function, "__name__", "f")
+    return name if name.isidentifier() else "f"
 
 
 def _check(steps, forward, gradient, hint_level, seed, time_limit):
@@ -176,10 +192,10 @@ def _check(steps, forward, gradient, hint_level, seed, time_limit):
         raise ValueError(f"{steps.op} has no gradient: give forward alone")
     if hint_level not in (None, *LEVELS):
         raise ValueError(f"hint_level is {hint_level!r}; it is 0 to 3, or None for everything")
-    if not isinstance(seed, int) or seed < 0:
+    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"seed is {seed!r}; it is a whole number of at least 0")
-    if not time_limit > 0:
-        raise ValueError(f"time_limit is {time_limit!r} seconds; it is above 0")
+    if not isinstance(time_limit, (int, float)) or not 0 < time_limit <= DAY:
+        raise ValueError(f"time_limit is {time_limit!r} seconds; it is above 0, at most {DAY}")
 
 
 GATES = (

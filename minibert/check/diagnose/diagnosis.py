@@ -12,11 +12,14 @@ What is expected stands only in a report without a hint level: one with a level 
 was computed by the reference.
 """
 
+import re
+import textwrap
 from dataclasses import dataclass, replace
 
 from minibert.check.diagnose.explain import Cause
 
 LEVELS = (0, 1, 2, 3)
+LONGEST = 160  # characters of a line
 RELATED = ": it "  # between a step and what its numbers are of the right ones
 PASSED, CERTAIN = "right", "consistent with one mistake, and with nothing else that is known here"
 
@@ -135,7 +138,7 @@ class Diagnosis:
         return self.ok
 
     def __str__(self):
-        return "\n".join(self._lines())
+        return "\n".join(part for line in self._lines() for part in _on_screen(line))
 
     def with_(self, **fields):
         """The same, with other fields."""
@@ -169,7 +172,7 @@ class Diagnosis:
         if not self.causes:
             if self.look_at:
                 yield f"  Look again at step {self.look_at} of the formula."
-            elif self.gate == "values" and self.hint_level in (None, 3):
+            elif self.ruled_out and self.gate == "values":
                 yield "  No mistake of the catalogue, no two together, and no plain relation fits."
             return
         first = self.causes[0]
@@ -207,6 +210,19 @@ def _finite(mismatch):
     return {k: str(v) if isinstance(v, float) and v - v != 0 else v for k, v in plain.items()}
 
 
+def _on_screen(line):
+    """A line without control characters; a long one as several, but no command or code."""
+    line = "".join(c if c.isprintable() else _escaped(c) for c in line)
+    if len(line) <= LONGEST or line.startswith(("  at ", "  | ", "Again: ")):
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, LONGEST, subsequent_indent=indent)
+
+
+def _escaped(c):
+    return " " if c.isspace() else c.encode("unicode_escape", "backslashreplace").decode()
+
+
 def _number(x):
     return f"{x:.9g}" if isinstance(x, float) else repr(x)
 
@@ -242,7 +258,17 @@ def told(diagnosis, level):
     if level < 3:
         found |= {"causes": (), "certain": False, "ruled_out": (), "unexplained": ()}
         found["hints"] = tuple(line.partition(RELATED)[0] for line in found["hints"])
+    else:  # a number that was found from what is right, beside what was got, tells it
+        found["hints"] = tuple(map(_without_number, found["hints"]))
+        found["causes"] = tuple(
+            cause._replace(sentence=_without_number(cause.sentence)) for cause in found["causes"]
+        )
     return Diagnosis(**found)
+
+
+def _without_number(sentence):
+    sentence = re.sub(r"\S+(?= times .*, in every case)", "one number", sentence)
+    return re.sub(r"(?<=is too large by )-?[\d.]\S*", "one number", sentence)
 
 
 __all__ = ["Cause", "Diagnosis", "Mismatch", "told"]

@@ -14,6 +14,7 @@ One fits if it gives the function's numbers within the tolerance in every case.
 """
 
 import inspect
+from functools import cached_property
 from itertools import combinations
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ import numpy as np
 
 from minibert.check.diagnose.observed import FAR, distance, error_of, is_real, named_arrays
 from minibert.check.diagnose.relations import Pair, by_row, named_constants, relations
-from minibert.check.diagnose.spoiled import ways
+from minibert.check.diagnose.spoiled import plain_factors, ways
 from minibert.check.mistakes.steps import parameters
 
 BETTER = 10  # times nearer than the truth: an explanation that is not, explains nothing
@@ -114,7 +115,7 @@ class _Search:
         self.steps, self.part, self.observed, self.rtol = steps, part, observed, rtol
         self.finite = finite
         self.mistakes = [m for m in steps.mistakes if steps.fits(m, part)]
-        self.truth = max(o.error for o in observed)
+        self.truth = max(distance(o.got, self.shown(o, o.expected), o.floors) for o in observed)
         names = [name for name, _ in steps.results(part)]
         self.wrong = [
             name
@@ -189,16 +190,20 @@ class _Search:
             found += self.spoiled(name, truth.get(name), f"As if the input {name}", f"input-{name}")
         return found
 
+    @cached_property
+    def factors(self):
+        """By case, the factors with a name."""
+        return {o.case: plain_factors(self.constants(o)) for o in self.observed}
+
     def spoiled(self, name, value, said, id):
         """The ways to spoil one number of the formula that fit."""
         if not isinstance(value, (float, np.floating)) and (
             not isinstance(value, np.ndarray) or not is_real(value)
         ):
             return []
-        constants = lambda o: self.constants(o or self.observed[0])  # noqa: E731
         return [
             Cause(f"{id}-{way}", f"{said} {phrase}.", "", self.where([name]))
-            for way, phrase, f in ways(value, constants)
+            for way, phrase, f in ways(value, self.factors)
             if self.fits(self.far(lambda o, f=f: (None, {name: lambda x: f(x, o)})))
         ]
 
@@ -259,9 +264,13 @@ class _Search:
             found = named_arrays(self.steps.run(o.inputs, self.part, changes, after), self.names)
         except Exception:
             return None
-        if self.finite:
-            found = {name: _where_finite(o.got.get(name), a) for name, a in found.items()}
-        return found
+        return self.shown(o, found)
+
+    def shown(self, o, arrays):
+        """Results as far as they are to be explained."""
+        if not self.finite:
+            return arrays
+        return {name: _where_finite(o.got.get(name), a) for name, a in arrays.items()}
 
     def constants(self, o):
         return named_constants(o.inputs, dict(self.steps.arguments(self.part)))

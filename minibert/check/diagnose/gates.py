@@ -9,11 +9,15 @@ from minibert.check.diagnose.places import letters_of, mismatch, shape_hint, sha
 from minibert.check.diagnose.relations import named_constants
 from minibert.check.diagnose.yielded import first_wrong_step
 
+HALF = {"float16", "bfloat16"}
 FRAMES = 3  # of the function's own, the innermost
 
 
 def did_not_import(steps, name, ran):
     """The file did not load, or has no such function."""
+    if ran.running is not None and ran.running[0] == "import":
+        headline = f"its file does not load: it {ran.ended}"
+        return Diagnosis(steps.op, False, name, "import", headline, details=_frames(ran.at))
     if ran.import_error is None:
         return None
     error = ran.import_error
@@ -37,9 +41,10 @@ def wrong_shape(part):
     """A result is missing, or has another shape."""
     for observed in part.observed:
         missing = [name for name in observed.expected if name not in observed.got]
-        if missing:
-            said = f"{', '.join(missing)} is missing: it returned {', '.join(observed.got)}"
-            return _failed(part, "shape", said)
+        more = [name for name in observed.got if name not in observed.expected]
+        if missing or more:
+            what = f"{_are(missing)} missing" if missing else f"{_are(more)} not wanted"
+            return _failed(part, "shape", f"{what}: it returned {', '.join(observed.got)}")
         for name, expected in observed.expected.items():
             got, axes = observed.got[name], part.axes.get(name)
             if got.dtype.kind not in "fiub" and got.dtype.kind != expected.dtype.kind:
@@ -71,9 +76,16 @@ def not_finite(part):
                 said = f"{int(bad.sum())} of {bad.size} entries of {name} are {what}"
                 found = _failed(part, "finite", f"{said} (case {observed.case})", _warned(part))
                 place = mismatch(name, observed, part.axes.get(name), part.exact)
-                explained = explain(part.steps, part.name, part.observed, part.exact, finite=True)
+                explained = _of_not_finite(part)
                 return _with(found.with_(mismatches=(place,)), explained).with_(certain=False)
     return None
+
+
+def _of_not_finite(part):
+    """What explains NaN and all, or else what is finite."""
+    both = (explain(part.steps, part.name, part.observed, part.exact, finite=f) for f in (0, 1))
+    found = next(both)
+    return found if found.causes else next(both)
 
 
 def changed_inputs(part):
@@ -82,7 +94,7 @@ def changed_inputs(part):
         if result.changed:
             names = ", ".join(result.changed)
             said = f"it changes its input {names} in place"
-            right = part.observed[0].error <= part.exact
+            right = part.judged[0]
             more = "What it returns is right." if right else "What it returns is wrong as well."
             hint = "Write x = x - y instead of x -= y, or take a copy first."
             return _failed(part, "inputs", f"{said} (case {call.case})", (more,)).with_(
@@ -95,14 +107,28 @@ def not_repeatable(part):
     """A second call with the same inputs gives other numbers."""
     call = part.calls[0]
     first, again = part.result(call), part.result(call, "again")
-    if again is None or again.error is not None or first is None:
-        return None
+    if again is None or again.error is not None:
+        return _second_fails(part, call, again)
     a, b = (named_arrays(r.outputs.values(), r.outputs) for r in (first, again))
     if distance(a, b) <= part.exact:
         return None
     said = "a second call with the same inputs gives other numbers"
-    hint = "Is it random (dropout, np.random), or does it keep something from call to call?"
-    return _failed(part, "values", said).with_(hints=(hint,))
+    return _failed(part, "values", said).with_(hints=(KEEPS,))
+
+
+def _second_fails(part, call, again):
+    """A second call does not return; None where it was not made for another reason."""
+    if again is not None:
+        found = _raised(part, call, again.error)
+    elif part.ran.running == (part.name, call.case, "again"):
+        found = _ended(part, call)
+    else:
+        return None
+    said = f"in a second call with the same inputs {found.headline}"
+    return found.with_(headline=said, hints=(KEEPS,))
+
+
+KEEPS = "Is it random (dropout, np.random), or does it keep something from call to call?"
 
 
 def wrong_values(part):
@@ -119,7 +145,7 @@ def wrong_values(part):
     names = [n for n in first.expected if error_of(n, *first[2:]) > rtol] or list(first.expected)
     shown = tuple(mismatch(name, first, part.axes.get(name), rtol) for name in names[:3])
     some = f"wrong in {len(wrong)} of {len(part.calls)} cases" if len(part.calls) > 1 else "wrong"
-    said = f"{_listed(names)} {'is' if len(names) == 1 else 'are'} {some}"
+    said = f"{_are(names)} {some}"
     hints = []
     right = [o.case for o in part.observed if o not in wrong] if len(wrong) < 4 else []
     if right and part.steps.calls is None:
@@ -127,6 +153,8 @@ def wrong_values(part):
     if rtol == part.exact and any(o.got[n].dtype.kind in "iu" and is_real(o.expected[n])
                                   for o in wrong for n in names if n in o.got):  # fmt: skip
         hints.append("It returns whole numbers: were floats stored in an array of integers?")
+    coarse = {kind for _, r in part.returned for kind in r.dtypes.values()} & HALF
+    hints += [f"It answers in {kind}: compute in float32, or in float64." for kind in coarse]
     found = _with(_failed(part, "values", said).with_(mismatches=shown), explained)
     step = first_wrong_step(part, rtol)
     if step is not None:
@@ -207,7 +235,8 @@ def _frames(frames):
     """The innermost of the function's own lines."""
     lines = []
     for frame in frames[-FRAMES:]:
-        lines.append(f"at {frame.file}:{frame.line}, in {frame.function}: {frame.text.strip()}")
+        where = f", in {frame.function}" if frame.function else ""
+        lines.append(f"at {frame.file}:{frame.line}{where}: {frame.text.strip()}")
     return tuple(lines)
 
 
@@ -218,6 +247,10 @@ def _warned(part):
         for _, result in part.returned for w in result.warnings
     }  # fmt: skip
     return tuple(sorted(found))[:3]
+
+
+def _are(names):
+    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _listed(names):

@@ -120,7 +120,7 @@ def shape_hint(got, expected, axes):
         a is None or a == b for a, b in zip(ones, expected, strict=True)
     ):
         gone = [axes[i] if axes else str(i) for i, n in enumerate(got) if n != expected[i]]
-        return f"The axis {' and '.join(gone)} is summed over: a reduction too many?"
+        return f"The axis {' and '.join(gone)} is of length 1: a sum or a mean too many?"
     if len(got) > len(expected):
         return "There is an axis too many: a sum forgotten, or a broadcast that was not meant?"
     if np.prod(got) == np.prod(expected):

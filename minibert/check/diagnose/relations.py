@@ -50,9 +50,7 @@ def relations(pairs, rtol):
     """
     if not all(is_real(p.expected) and p.got.dtype.kind in "fiub" for p in pairs):
         return _of_codes(pairs)
-    if len({p.got.shape == p.expected.shape for p in pairs}) > 1:
-        return []
-    if pairs[0].got.shape != pairs[0].expected.shape:
+    if any(p.got.shape != p.expected.shape for p in pairs):  # a square case may hide it
         return _of_shape(pairs, rtol)
     if sum(p.got.size for p in pairs) < FEWEST:
         return []
@@ -146,8 +144,10 @@ def _constants(pairs, rtol):
     """Nothing but one number."""
     if all(p.got.size and not p.got.any() for p in pairs) and any(p.expected.any() for p in pairs):
         return [Relation("all-zero", "is zero everywhere", lambda x: 0 * x)]
+    numbers, truth = (np.concatenate([x.ravel() for x in xs]) for xs in
+                      ([p.got for p in pairs], [p.expected for p in pairs]))  # fmt: skip
     flat = all(p.got.size > 1 and np.ptp(p.got) <= rtol * abs(p.got.flat[0]) for p in pairs)
-    if flat and any(np.ptp(p.expected) > 0 for p in pairs):
+    if (flat or np.ptp(numbers) <= rtol * abs(numbers[0])) and np.ptp(truth) > rtol * abs(truth[0]):
         return [Relation("all-alike", "is the same number everywhere", None)]
     return []
 
@@ -288,11 +288,28 @@ def _with_input(name):
 
 def _of_shape(pairs, rtol):
     """What is related but of another shape: transposed, reduced, flattened."""
-    found = _not_reduced(pairs, rtol)
+    found = _extra_axis(pairs, rtol) or _not_reduced(pairs, rtol)
     for relation in _reshapings(pairs[0]):
         if all(_is(p.got, relation.apply, p.expected, rtol) for p in pairs):
             found.append(relation)
-    return found
+    return found or _reshaped(pairs, rtol)
+
+
+def _extra_axis(pairs, rtol):
+    """An axis of length 1 that is not wanted."""
+    for axis in range(pairs[0].got.ndim):
+        alone = all(p.got.ndim > axis and p.got.shape[axis] == 1 for p in pairs)
+        if alone and all(_near(p.got.squeeze(axis), p.expected, rtol) for p in pairs):
+            said = f"holds the right numbers, with an axis of length 1 too many, the axis {axis}"
+            return [Relation("extra-axis", said, None)]
+    return []
+
+
+def _reshaped(pairs, rtol):
+    if not all(_near(p.got.ravel(), p.expected.ravel(), rtol) for p in pairs):
+        return []
+    said = "holds the right numbers in their order, but in another shape: a reshape for a transpose"
+    return [Relation("reshaped", f"{said}?", None)]
 
 
 def _reshapings(pair):
@@ -311,18 +328,12 @@ def _reshapings(pair):
                 said = f"is reduced once too often: the {word} over {named} of what is expected"
                 yield Relation("reduced", said, lambda x, f=f, s=some: f(x, axis=s))
                 yield Relation("reduced", said, lambda x, f=f, s=some: f(x, axis=s, keepdims=True))
-    said = "holds the right numbers in another shape"
-    shape = pair.got.shape
-    if len(shape) < ndim <= 5:
+    few = pair.got.ndim
+    if few < ndim <= 5:
         for order in permutations(range(ndim)):
             named = ",".join(axes[i] for i in order)
             merged = f"holds the right numbers, its axes in the order ({named}) and some merged"
-            yield Relation("merged-axes", merged, partial(_merged, order, len(shape)))
-    if pair.got.size == pair.expected.size and pair.got.ndim != ndim:
-        flat = lambda x: x.reshape(-1) if len(shape) == 1 else np.squeeze(x)  # noqa: E731
-        yield Relation("reshaped", said, flat)
-        yield Relation("reshaped", said, lambda x: x.reshape(-1, x.shape[-1]))
-        yield Relation("reshaped", said, lambda x: x[..., None])
+            yield Relation("merged-axes", merged, partial(_merged, order, few))
 
 
 def _merged(order, ndim, x):

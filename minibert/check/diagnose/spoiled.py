@@ -26,15 +26,15 @@ PLAIN = (
 )
 
 
-def ways(value, constants):
+def ways(value, factors):
     """The ways to spoil a value.
 
     Parameters
     ----------
     value : float or ndarray of float
         As it is in one case; its axes tell what it can be summed over.
-    constants : callable
-        ``constants(observed)`` -> the named numbers of a case.
+    factors : dict of str to dict
+        By case, the factors that it may be multiplied by, as `plain_factors` names them.
 
     Yields
     ------
@@ -51,10 +51,8 @@ def ways(value, constants):
             over = "everything" if many == ndim else f"axis {', '.join(map(str, axes))}"
             for id, word, f in (("summed", "summed", np.sum), ("averaged", "averaged", np.mean)):
                 yield id, f"were {word} over {over}", _reduced(f, axes)
-    for name in plain_factors(constants(None)):
-        factor = lambda x, o, name=name: (  # noqa: E731
-            x * plain_factors(constants(o)).get(name, np.nan)
-        )
+    for name in next(iter(factors.values())):
+        factor = lambda x, o, name=name: x * factors[o.case].get(name, np.nan)  # noqa: E731
         if name == "-1":
             yield "sign", "had the other sign", factor
         else:

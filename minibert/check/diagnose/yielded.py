@@ -55,7 +55,9 @@ def _relation(part, place, rtol):
     """What it is of the right one, if that is something plain."""
     pairs = []
     for (_, result), observed in zip(part.returned, part.observed, strict=True):
-        name, array = result.steps[place]
+        name, array = dict(enumerate(result.steps)).get(place, ("", None))
+        if name != part_step:
+            return ""
         truth = part.steps.values(observed.inputs, [name])[name]
         constants = named_constants(observed.inputs, dict(part.steps.arguments(part.name)))
         pairs.append(Pair(np.asarray(array), np.asarray(truth), constants, observed.inputs, None))
