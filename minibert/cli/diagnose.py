@@ -11,6 +11,7 @@ status is 0 if it is right, 1 if it is not, and 2 if it cannot be looked for as 
 import json
 
 from minibert.check.diagnose import diagnose
+from minibert.check.diagnose.diagnosing import TIME_LIMIT
 from minibert.check.mistakes import OPS, op_called
 
 
@@ -26,19 +27,23 @@ def add_arguments(parser):
         "--hint-level", type=int, choices=range(4), metavar="0..3",
         help="tell a student this much; without it, everything",
     )  # fmt: skip
-    group.add_argument("--time-limit", type=float, default=20.0, metavar="SECONDS")
+    group.add_argument("--time-limit", type=float, metavar="SECONDS", help="20 by default")
 
 
 def is_asked_for(args):
     """Whether `minibert verify` is to look at a function of one's own."""
-    return args.function or args.gradient or args.signature or args.mistakes
+    asked = args.function, args.gradient, args.case, args.hint_level, args.time_limit
+    return args.signature or args.mistakes or any(value is not None for value in asked)
 
 
 def run(args):
     """Look at the function, and print what was found; 1 where it is wrong."""
+    _check(args)
     ops = [op_called(name) for name in args.ids] or list(OPS.values())
     if args.signature:
-        print("\n".join(map(_signatures, ops)))
+        found = {steps.op: _signatures(steps) for steps in ops}
+        lines = (line for lines in found.values() for line in lines)
+        print(json.dumps(found, indent=1) if args.json else "\n".join(lines))
         return 0
     if args.mistakes:
         print(_mistakes(ops, args.json))
@@ -50,15 +55,25 @@ def run(args):
         )
     found = diagnose(
         args.ids[0], args.function, gradient=args.gradient, hint_level=args.hint_level,
-        seed=args.seed, case=args.case, time_limit=args.time_limit,
+        seed=args.seed, case=args.case,
+        time_limit=TIME_LIMIT if args.time_limit is None else args.time_limit,
     )  # fmt: skip
     print(json.dumps(found.to_dict(), indent=1) if args.json else found)
     return 0 if found else 1
 
 
+def _check(args):
+    """Raise for options that do not go together."""
+    if args.list or args.html:
+        raise ValueError("--list and --html are about the library, not a function of your own")
+    given = args.function is not None or args.gradient is not None
+    if not (given or args.signature or args.mistakes):
+        raise ValueError("--case, --hint-level and --time-limit go with --function or --gradient")
+
+
 def _signatures(steps):
     parts = ["forward", *(["gradient"] if steps.gradient else [])]
-    return "\n".join(map(steps.signature_of, parts))
+    return [steps.signature_of(part) for part in parts]
 
 
 def _mistakes(ops, as_json):

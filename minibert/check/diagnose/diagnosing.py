@@ -87,6 +87,7 @@ def diagnose(
         raise ValueError(f"op is {op!r:.80}; it is a name such as 'attention'")
     steps = op_called(op)
     _check(steps, forward, gradient, hint_level, seed, time_limit)
+    seed = int(seed)
     calls = _cases(steps, seed, case)
     target = tuple(None if f is None else as_target(f) for f in (forward, gradient))
     parts = [p for p, f in zip(("forward", "gradient"), target, strict=True) if f is not None]
@@ -104,6 +105,7 @@ def diagnose(
     return told(found, hint_level)
 
 
+@np.errstate(all="ignore")  # what is wrong may well overflow
 def _through_gates(steps, parts, calls, ran):
     """The first gate that fails, or that none does."""
     found = did_not_import(steps, " and ".join(parts), ran)
@@ -123,6 +125,7 @@ def _through_gates(steps, parts, calls, ran):
     )
 
 
+@np.errstate(all="ignore")
 def _advice(steps, edge, ran, diagnosis):
     """About range and habits, of what ran."""
     found = []
@@ -167,9 +170,11 @@ def _again(steps, given, hint_level, seed, case, time_limit):
     options = {name: value for name, value in options.items() if value is not None}
     places = [f"{f.path}:{f.name}" if isinstance(f, Source) else f for f in given]
     if all(place is None or isinstance(place, str) for place in places):
-        named = dict(zip(("function", "gradient"), places, strict=True)) | options
-        words = ((f"--{name.replace('_', '-')}", str(x)) for name, x in named.items() if x is not None)
-        return shlex.join(["minibert", "verify", steps.op, *(w for pair in words for w in pair)])
+        named = {"function": places[0], "gradient": places[1]} | options
+        words = ["minibert", "verify", steps.op]
+        for name, value in named.items():
+            words += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
+        return shlex.join(words)
     named = zip(("forward", "gradient"), places, strict=True)
     words = [f"{name}={_called(place)}" for name, place in named if place is not None]
     words += [f"{name}={value!r}" for name, value in options.items()]

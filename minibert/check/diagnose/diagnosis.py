@@ -172,7 +172,7 @@ class Diagnosis:
         if not self.causes:
             if self.look_at:
                 yield f"  Look again at step {self.look_at} of the formula."
-            elif self.ruled_out and self.gate == "values":
+            if self.ruled_out and self.gate == "values":
                 yield "  No mistake of the catalogue, no two together, and no plain relation fits."
             return
         first = self.causes[0]
@@ -216,7 +216,7 @@ def _on_screen(line):
     if len(line) <= LONGEST or line.startswith(("  at ", "  | ", "Again: ")):
         return [line]
     indent = " " * (len(line) - len(line.lstrip()) + 4)
-    return textwrap.wrap(line, LONGEST, subsequent_indent=indent)
+    return textwrap.wrap(line, LONGEST, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _escaped(c):

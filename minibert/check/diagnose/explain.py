@@ -95,7 +95,8 @@ def explain(steps, part, observed, rtol, finite=False):
     ids = tuple(m.id for m in search.mistakes if m not in found)
     pairs = search.pairs(without=found)
     if alone:
-        return Explained(tuple(alone), len(alone) == 1 and not pairs, ids)
+        certain = len(alone) == 1 and not pairs and not search.is_blank()
+        return Explained(tuple(alone), certain, ids)
     for kind in (search.of_results, lambda: [c for both in pairs for c in both]):
         if causes := kind():
             return Explained(tuple(causes), kind is not search.of_results and len(pairs) == 1, ids)
@@ -123,6 +124,11 @@ class _Search:
             if any(error_of(name, o.got, o.expected, o.floors) > rtol for o in observed)
         ]
         self.names = names
+
+    def is_blank(self):
+        """Whether all that is wrong is zero, as of what is still to be written."""
+        wrong = [o.got[name] for o in self.observed for name in self.wrong if name in o.got]
+        return all(a.dtype.kind == "f" and not a.any() for a in wrong)
 
     def alone(self):
         """Single mistakes that fit, the nearest first; among equals in the catalogue's order."""

@@ -15,7 +15,7 @@ FRAMES = 3  # of the function's own, the innermost
 
 def did_not_import(steps, name, ran):
     """The file did not load, or has no such function."""
-    if ran.running is not None and ran.running[0] == "import":
+    if ran.import_error is None and ran.running is not None and ran.running[0] == "import":
         headline = f"its file does not load: it {ran.ended}"
         return Diagnosis(steps.op, False, name, "import", headline, details=_frames(ran.at))
     if ran.import_error is None:
@@ -85,7 +85,9 @@ def _of_not_finite(part):
     """What explains NaN and all, or else what is finite."""
     both = (explain(part.steps, part.name, part.observed, part.exact, finite=f) for f in (0, 1))
     found = next(both)
-    return found if found.causes else next(both)
+    if any(np.isfinite(a).any() for o in part.observed for a in o.got.values()):
+        return found if found.causes else next(both)
+    return found._replace(causes=tuple(c for c in found.causes if c.lesson))  # NaN alone is little
 
 
 def changed_inputs(part):

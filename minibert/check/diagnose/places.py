@@ -77,7 +77,7 @@ def _patterns(apart, axes):
             if len(wrong) <= MOST:
                 yield f"only at {name} = {', '.join(map(str, wrong))} of {size}"
             elif len(right) <= MOST:
-                yield f"everywhere but at {name} = {', '.join(map(str, right))} of {size}"
+                yield f"nowhere at {name} = {', '.join(map(str, right))} of {size}"
 
 
 def shape_text(shape, axes=None):

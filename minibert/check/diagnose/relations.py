@@ -50,6 +50,9 @@ def relations(pairs, rtol):
     """
     if not all(is_real(p.expected) and p.got.dtype.kind in "fiub" for p in pairs):
         return _of_codes(pairs)
+    pairs = _as_floats(pairs)
+    if not all(p.got.size for p in pairs):
+        return []
     if any(p.got.shape != p.expected.shape for p in pairs):  # a square case may hide it
         return _of_shape(pairs, rtol)
     if sum(p.got.size for p in pairs) < FEWEST:
@@ -60,7 +63,9 @@ def relations(pairs, rtol):
 
 def by_row(pairs, rtol):
     """Relations that say little: one number for each row along an axis."""
-    same = all(is_real(p.expected) and p.got.shape == p.expected.shape for p in pairs)
+    real = all(is_real(p.expected) and p.got.dtype.kind in "fiub" for p in pairs)
+    same = real and all(p.got.shape == p.expected.shape for p in pairs)
+    pairs = _as_floats(pairs) if same else pairs
     found = []
     for axis in range(pairs[0].expected.ndim - 1, -1, -1) if same else ():
         if any(p.expected.shape[axis] < FEWEST or p.expected.ndim < 2 for p in pairs):
@@ -84,6 +89,11 @@ def _slope(p, axis):
     with np.errstate(all="ignore"):
         products = (p.got * p.expected).sum(axis, keepdims=True)
         return products / (p.expected * p.expected).sum(axis, keepdims=True)
+
+
+def _as_floats(pairs):
+    """Truth values cannot be subtracted, and small integers overflow."""
+    return [p._replace(got=np.asarray(p.got, np.float64)) for p in pairs]
 
 
 def named_constants(inputs, axes_of):
@@ -268,6 +278,8 @@ def _inputs(pairs, rtol):
         if not isinstance(x, (np.ndarray, float)):
             continue
         for relation in _with_input(name):
+            if not np.ndim(x) and relation.id.startswith(("times", "over")):
+                continue  # a named factor, as `_factors` has it
             others = [partial(_second, relation.apply, np.asarray(p.inputs[name])) for p in pairs]
             if all(_is(p.got, f, p.expected, rtol) for p, f in zip(pairs, others, strict=True)):
                 found.append(relation._replace(apply=None))

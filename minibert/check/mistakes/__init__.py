@@ -8,16 +8,20 @@ numbers are consistent with; the tests swap every mistake in, and have to fail.
 from minibert.check.mistakes import (
     activations,
     attention,
+    attention_losses,
+    contrastive,
     cross_entropy,
     distances,
     distillation,
     embedding,
     fused,
+    gelu,
     layernorm,
     layers,
     masks,
     metrics,
     optimizers,
+    pairs,
     pruning,
     quantizers,
     schedules,
@@ -29,9 +33,9 @@ from minibert.check.mistakes.steps import Call, Mistake, Step, Steps, mistake
 from minibert.data.names import nearest_name
 
 FAMILIES = (
-    *(layers, layernorm, activations, softmax, attention, masks, fused, embedding),
-    *(cross_entropy, soft_losses, distances, distillation),
-    *(optimizers, schedules, quantizers, pruning, text, metrics),
+    *(layers, layernorm, gelu, activations, softmax, attention, masks, fused, embedding),
+    *(cross_entropy, soft_losses, distances, contrastive, attention_losses, distillation),
+    *(optimizers, schedules, quantizers, pruning, text, pairs, metrics),
 )
 OPS = {steps.op: steps for family in FAMILIES for steps in family.FORMULAS}
 MISTAKES = {m.id: m for steps in OPS.values() for m in steps.mistakes}

@@ -38,6 +38,11 @@ def _inputs_ignored(rng, z):
     return {"logits": _logits(rng, z.B, z.L, C), "labels": labels}
 
 
+def _at_highest(logits):
+    """1 at each row's highest logit: the gradient of its maximum."""
+    return onehot(logits.argmax(-1), logits.shape[-1])
+
+
 def _inputs_smoothed(rng, z):
     return _inputs(rng, z) | {"smoothing": 0.2}
 
@@ -74,6 +79,38 @@ _FORWARD = (
         dlogits=lambda t, n, dloss: -t * dloss / n,
     ),
     mistake(
+        "softmax-over-everything",
+        "The softmax's sum runs over rows and classes together: one for the whole array.",
+        "Each row's probabilities sum to 1: axis=-1, with keepdims=True.",
+        logp=lambda logits: log_softmax(logits.ravel()).reshape(logits.shape),
+        dlogits=lambda t, p, n, dloss: ((t / n).sum() * p - t / n) * dloss,
+    ),
+    mistake(
+        "maximum-not-added-back",
+        "log sum exp is of logits less their maximum, which is not added back.",
+        "What is taken off within the sum belongs before it again: m + log sum exp(x - m).",
+        logp=lambda logits: log_softmax(logits) + logits.max(-1, keepdims=True),
+        dlogits=lambda t, n, dloss, logits: (
+            (total(t) * (softmax(logits) - _at_highest(logits)) - t) * dloss / n
+        ),
+    ),
+    mistake(
+        "maximum-in-one-place",
+        "The maximum is taken off the logit, but not of those within log sum exp.",
+        "Shift the logits once, and use the shifted ones in both places.",
+        logp=lambda logits: log_softmax(logits) - logits.max(-1, keepdims=True),
+        dlogits=lambda t, n, dloss, logits: (
+            (total(t) * (softmax(logits) + _at_highest(logits)) - t) * dloss / n
+        ),
+    ),
+    mistake(
+        "no-logarithm",
+        "There is no logarithm: the loss is the mean of -p at the label.",
+        "A label held for impossible must cost without end, as -log p does.",
+        loss=lambda t, p, n: -(t * p / n).sum(),
+        dlogits=lambda t, p, n, dloss: softmax_gradient(-t, p) * dloss / n,
+    ),
+    mistake(
         "sign-missing",
         "The minus before log p is missing, or the gradient is t - p instead of p - t.",
         "log p is at most 0 and has to grow; what is minimized is its negative.",
@@ -89,12 +126,56 @@ _FORWARD = (
     ),
 )
 
+_OVER_ROWS = mistake(
+    "softmax-over-rows",
+    "The softmax runs over the rows of the batch (axis 0), not over the classes.",
+    "Examples do not compete with one another; classes do: axis -1.",
+    logp=lambda logits: log_softmax(logits, 0),
+    dlogits=lambda t, p, n, dloss: (total(t, 0) * p - t) * dloss / n,
+)
+
+_MEAN_OVER_CLASSES = mistake(
+    "mean-over-classes",
+    "The mean is over rows and classes, B C numbers, instead of the B rows.",
+    "The classes of a row add up to one loss: divide by the number of rows.",
+    n=lambda logits: logits.size,
+)
+
+_LOGARITHM_OF_MEAN = mistake(
+    "logarithm-of-mean",
+    "The logarithm is taken of the mean of p at the labels: -log mean p.",
+    "The loss is the mean of the logarithms: first -log p of each row, then the mean.",
+    loss=lambda t, p, n: -np.log((t * p / n).sum()),
+    dlogits=lambda t, p, n, dloss: softmax_gradient(-t / n, p) * dloss / (t * p / n).sum(),
+)
+
+_AT_LABELS_ALONE = mistake(
+    "gradient-at-labels-alone",
+    "Only the label's entry has a gradient, p - 1; the other classes have 0.",
+    "A class that is not the label has the gradient p: its logit is to fall.",
+    dlogits=lambda t, p, n, dloss: t * (p - t) * dloss / n,
+)
+
 _GRADIENT = (
     mistake(
         "gradient-labels-not-subtracted",
         "The target is not subtracted: the gradient is p / n.",
         "At the label it has to be negative, so that a step makes that logit larger.",
         dlogits=lambda t, p, n, dloss: total(t) * p * dloss / n,
+    ),
+    mistake(
+        "gradient-of-logits",
+        "The gradient is made of the logits instead of their softmax: x - t.",
+        "It is p - t: send the logits through the softmax first.",
+        p=lambda logits: logits,
+        dlogits=lambda t, p, n, dloss: (total(t) * p - t) * dloss / n,
+    ),
+    mistake(
+        "gradient-of-logarithms",
+        "The gradient is made of log p instead of p.",
+        "It is p - t: take exp of what log_softmax gave.",
+        p=lambda logp: logp,
+        dlogits=lambda t, p, n, dloss: (total(t) * p - t) * dloss / n,
     ),
     mistake(
         "gradient-upstream-forgotten",
@@ -119,12 +200,7 @@ FORMULAS = (
             *_LOSS,
         ),
         mistakes=(
-            mistake(
-                "mean-over-classes",
-                "The mean is over rows and classes, B C numbers, instead of the B rows.",
-                "One-hot labels leave one term a row; divide by the number of rows.",
-                n=lambda logits: logits.size,
-            ),
+            _MEAN_OVER_CLASSES,
             *_FORWARD[:3],
             mistake(
                 "every-label",
@@ -134,20 +210,8 @@ FORMULAS = (
                     np.zeros_like(logits) + onehot(labels, logits.shape[-1]).mean(0)
                 ),
             ),
-            mistake(
-                "softmax-over-rows",
-                "The softmax runs over the rows of the batch (axis 0), not over the classes.",
-                "Examples do not compete with one another; classes do: axis -1.",
-                logp=lambda logits: log_softmax(logits, 0),
-                dlogits=lambda t, p, n, dloss: (total(t, 0) * p - t) * dloss / n,
-            ),
-            mistake(
-                "no-logarithm",
-                "There is no logarithm: the loss is the mean of -p at the label.",
-                "A label held for impossible must cost without end, as -log p does.",
-                loss=lambda t, p, n: -(t * p / n).sum(),
-                dlogits=lambda t, p, n, dloss: softmax_gradient(-t, p) * dloss / n,
-            ),
+            _OVER_ROWS,
+            _LOGARITHM_OF_MEAN,
             mistake(
                 "logarithm-of-logits",
                 "The logarithm is taken of the logits, without a softmax.",
@@ -163,6 +227,12 @@ FORMULAS = (
                 n=lambda logits: logits.shape[-1],
             ),
             mistake(
+                "counted-from-one",
+                "The labels are taken for numbers from 1 to C: 1 is subtracted of each.",
+                "They count from 0, and are indices as they stand.",
+                t=lambda logits, labels: onehot((labels - 1) % logits.shape[-1], logits.shape[-1]),
+            ),
+            mistake(
                 "yes-or-no-for-each-class",
                 "The other classes add -log(1 - p), as in a loss for yes or no.",
                 "Softmax makes the classes share: the label's -log p says it all.",
@@ -171,6 +241,13 @@ FORMULAS = (
                     softmax_gradient((1 - t) / (1 - p) - t / p, p) * dloss / n
                 ),
             ),
+            mistake(
+                "gradient-every-label",
+                "grad[:, labels] -= 1 subtracts 1 in every row, at all classes that are labels.",
+                "Pair them: grad[np.arange(B), labels] -= 1, one entry a row.",
+                dlogits=lambda t, p, n, dloss: (p - t.max(0)) * dloss / n,
+            ),
+            _AT_LABELS_ALONE,
             mistake(
                 "gradient-labels-added",
                 "The target is added to p instead of subtracted from it.",
@@ -226,6 +303,18 @@ FORMULAS = (
                 n=lambda labels: labels.size,
             ),
             mistake(
+                "ignored-in-the-sum",
+                "Ignored tokens are added as if their label were 0, but not counted in the mean.",
+                "The mask belongs in the sum as well: multiply each token's loss by it.",
+                t=lambda logits, labels: onehot(np.maximum(labels, 0), logits.shape[-1]),
+            ),
+            mistake(
+                "ignored-from-the-end-in-the-sum",
+                "Ignored tokens are added with -100 as an index, but not counted in the mean.",
+                "The mask belongs in the sum as well: multiply each token's loss by it.",
+                t=lambda logits, labels: onehot(labels % logits.shape[-1], logits.shape[-1]),
+            ),
+            mistake(
                 "class-0-ignored",
                 "Tokens whose label is 0 are ignored as well.",
                 "0 is a class like any other; only -100 means that there is no label.",
@@ -246,6 +335,20 @@ FORMULAS = (
                 "A row is a token here: divide by the number of labels that count.",
                 n=lambda labels: len(labels),
             ),
+            mistake(
+                "mean-over-everything",
+                "The sum is divided by B L C, the number of logits, instead of the tokens.",
+                "The classes of a token add up to one loss: divide by the labels that count.",
+                n=lambda logits: logits.size,
+            ),
+            mistake(
+                "softmax-over-tokens",
+                "The softmax runs over the tokens (axis 1), not over the classes.",
+                "Tokens do not compete with one another; classes do: axis -1.",
+                logp=lambda logits: log_softmax(logits, 1),
+                dlogits=lambda t, p, n, dloss: (total(t / n, 1) * p - t / n) * dloss,
+            ),
+            _LOGARITHM_OF_MEAN,
             *_FORWARD,
             mistake(
                 "gradient-of-ignored-tokens",
@@ -253,6 +356,7 @@ FORMULAS = (
                 "What is not in the loss has no gradient: set those rows to 0.",
                 dlogits=lambda t, p, n, dloss: (p - t) * dloss / n,
             ),
+            _AT_LABELS_ALONE,
             *_GRADIENT,
         ),
     ),
@@ -295,6 +399,14 @@ FORMULAS = (
                 share=lambda hot, smoothing: smoothing + 0 * hot,
             ),
             mistake(
+                "share-forgotten",
+                "The label has 1 - e, and the share of the C classes is left out.",
+                "What is taken from the label is given to all classes: add e / C everywhere.",
+                share=lambda hot: 0 * hot,
+                t=lambda hot, share, smoothing: (1 - smoothing) * hot + share,
+                dlogits=lambda t, p, n, dloss: (total(t) * p - t) * dloss / n,
+            ),
+            mistake(
                 "exchanged",
                 "e and 1 - e are exchanged: the label gets the small share.",
                 "The smoothing e is what the label gives away.",
@@ -309,7 +421,7 @@ FORMULAS = (
             ),
             mistake(
                 "predictions-smoothed",
-                "Not the labels are smoothed but the predicted probabilities.",
+                "Not the labels are smoothed but the predictions, or the logarithm is of sum(t p).",
                 "The target is what changes; the prediction stays log_softmax.",
                 share=lambda hot, smoothing: smoothing / hot.shape[-1] + 0 * hot,
                 t=lambda hot: hot,
@@ -320,7 +432,29 @@ FORMULAS = (
                     softmax_gradient((smoothing - 1) * t / p, softmax(logits)) * dloss / n
                 ),
             ),
+            _MEAN_OVER_CLASSES,
             *_FORWARD,
+            _OVER_ROWS,
+            mistake(
+                "gradient-label-not-lowered",
+                "The gradient's target is onehot + e / C, without the factor 1 - e.",
+                "What is given to all is taken from the label, in the gradient as in the loss.",
+                dlogits=lambda p, hot, share, n, dloss: (p - hot - share) * dloss / n,
+            ),
+            mistake(
+                "gradient-share-forgotten",
+                "The gradient's target is (1 - e) onehot, without e / C.",
+                "The share is in the target of every class: subtract it everywhere.",
+                dlogits=lambda p, hot, smoothing, n, dloss: (p - (1 - smoothing) * hot) * dloss / n,
+            ),
+            mistake(
+                "gradient-label-without-its-share",
+                "The gradient subtracts 1 - e at the label, which lacks its own e / C.",
+                "The label's target is 1 - e + e / C.",
+                dlogits=lambda p, hot, share, smoothing, n, dloss: (
+                    (p - (1 - smoothing) * hot - share * (1 - hot)) * dloss / n
+                ),
+            ),
             *_GRADIENT,
         ),
     ),

@@ -1,13 +1,13 @@
-"""Distances between two sets of features, and the contrastive loss.
+"""Distances between two sets of features.
 
 The numbers are those of `minibert.ops.distance`, (1) and (1') of the mean squared error, (2) and
-(2') of the cosine distance, and of `minibert.ops.info_nce`: (1) similarities, (2) the loss.
+(2') of the cosine distance.
 """
 
 import numpy as np
 
 from minibert.check.cases.inputs import hidden
-from minibert.check.mistakes.notation import T, log_softmax, softmax, total
+from minibert.check.mistakes.notation import mean, total
 from minibert.check.mistakes.steps import Step, Steps, mistake
 
 
@@ -20,27 +20,8 @@ def _inputs_long(rng, z):
     return {name: 4 * hidden(rng, z.B, z.L, z.D) for name in "ab"}
 
 
-def _inputs_matching(rng, z):
-    q, k = (0.4 * rng.standard_normal((z.B, z.D)) for _ in "qk")
-    return {"q": q, "k": k, "tau": 0.5}
-
-
 def _length(x, axis=-1):
     return np.sqrt(total(x * x, axis))
-
-
-def _unit(x):
-    return x / _length(x)
-
-
-def _unit_gradient(du, x):
-    """The gradient of `_unit`: what changes its length alone, changes nothing."""
-    return (du - _unit(x) * total(_unit(x) * du)) / _length(x)
-
-
-def _without_self(s):
-    """Each similarity less log sum exp of the others in its row."""
-    return s - np.log(total(np.exp(s) * (1 - np.eye(len(s)))))
 
 
 FORMULAS = (
@@ -105,10 +86,41 @@ FORMULAS = (
                 da=lambda difference, n, dloss: 2 * difference.mean() * dloss / n + 0 * difference,
             ),
             mistake(
+                "square-of-row-means",
+                "Each row's differences are averaged first, and the means are squared.",
+                "Differences of opposite sign cancel in a mean: square first.",
+                loss=lambda difference: (difference.mean(-1) ** 2).mean(),
+                da=lambda difference, n, dloss: 2 * mean(difference) * dloss / n + 0 * difference,
+            ),
+            mistake(
+                "lengths",
+                "The lengths of the rows' differences are averaged: the root of each row's sum.",
+                "The squares are averaged as they are, over all B L D entries.",
+                loss=lambda difference: _length(difference).mean(),
+                da=lambda difference, n, dloss: (
+                    difference / _length(difference) * difference.shape[-1] * dloss / n
+                ),
+                n=lambda a: a.size,
+            ),
+            mistake(
+                "difference-of-squares",
+                "The squares are subtracted from one another: a^2 - b^2.",
+                "The difference is squared, (a - b)^2: subtract first.",
+                loss=lambda a, b, n: (a**2 - b**2).sum() / n,
+                da=lambda a, n, dloss: 2 * a * dloss / n,
+                db=lambda b, n, dloss: -2 * b * dloss / n,
+            ),
+            mistake(
                 "gradient-sides-alike",
                 "db has the sign of da.",
                 "The difference is a - b: what raises it on one side, lowers it on the other.",
                 db=lambda da: da,
+            ),
+            mistake(
+                "gradient-target-constant",
+                "db is zero, as if b were a constant.",
+                "Both sides are inputs here; what is not trained is for the caller to leave out.",
+                db=lambda b: np.zeros_like(b),
             ),
             mistake(
                 "gradient-sign",
@@ -192,6 +204,68 @@ FORMULAS = (
                 n=lambda: 1,
             ),
             mistake(
+                "norms-of-everything",
+                "Each row's product is divided by the norms of the whole arrays.",
+                "A row has its own length: np.linalg.norm with axis=-1 and keepdims=True.",
+                norm_a=lambda a: np.sqrt((a * a).sum()),
+                norm_b=lambda b: np.sqrt((b * b).sum()),
+                n=lambda a: a.size // a.shape[-1],
+                da=lambda dcos, unit_a, unit_b, cos, norm_a: (
+                    dcos * (unit_b - cos.sum() * unit_a) / norm_a
+                ),
+                db=lambda dcos, unit_a, unit_b, cos, norm_b: (
+                    dcos * (unit_a - cos.sum() * unit_b) / norm_b
+                ),
+            ),
+            mistake(
+                "norms-of-sequences",
+                "Each row's product is divided by the norms of whole sequences.",
+                "A row has its own length: the norm runs over the last axis alone.",
+                norm_a=lambda a: _length(a, (-2, -1)),
+                norm_b=lambda b: _length(b, (-2, -1)),
+                n=lambda a: a.size // a.shape[-1],
+                da=lambda dcos, unit_a, unit_b, cos, norm_a: (
+                    dcos * (unit_b - total(cos, -2) * unit_a) / norm_a
+                ),
+                db=lambda dcos, unit_a, unit_b, cos, norm_b: (
+                    dcos * (unit_a - total(cos, -2) * unit_b) / norm_b
+                ),
+            ),
+            mistake(
+                "only-a-normalized",
+                "The products are divided by |a| alone, not by |b|.",
+                "Both lengths have to go, or the longer b, the smaller the loss.",
+                norm_b=lambda: 1.0,
+                db=lambda dcos, unit_a: dcos * unit_a,
+            ),
+            mistake(
+                "only-b-normalized",
+                "The products are divided by |b| alone, not by |a|.",
+                "Both lengths have to go, or the longer a, the smaller the loss.",
+                norm_a=lambda: 1.0,
+                da=lambda dcos, unit_b: dcos * unit_b,
+            ),
+            mistake(
+                "features-averaged",
+                "A row's products are averaged over the features instead of added.",
+                "A cosine is a.b over the lengths, and a.b is a sum.",
+                loss=lambda cos, n, a: (1 - cos / a.shape[-1]).sum() / n,
+                dcos=lambda dloss, n, a: -dloss / n / a.shape[-1],
+            ),
+            mistake(
+                "size",
+                "The cosine's size is taken: opposite directions count as alike.",
+                "The sign is what tells them apart: 1 - cos is 2 where they are opposite.",
+                loss=lambda cos, n: (1 - np.abs(cos)).sum() / n,
+                dcos=lambda dloss, n, cos: -np.sign(cos) * dloss / n,
+            ),
+            mistake(
+                "mean-over-sequences",
+                "The sum is divided by B, the number of sequences, only.",
+                "The loss is a mean over the B L rows.",
+                n=lambda a: len(a),
+            ),
+            mistake(
                 "over-tokens",
                 "The cosines are of columns: the products are summed over the tokens (axis -2).",
                 "The vectors to compare are the tokens' features: sum over the last axis.",
@@ -235,6 +309,30 @@ FORMULAS = (
                 db=lambda dcos, unit_a, unit_b, norm_b: dcos * (unit_a - unit_b) / norm_b,
             ),
             mistake(
+                "gradient-row-not-normalized",
+                "What is subtracted is cos a instead of cos a / |a|.",
+                "The component along the row itself is cos times its direction, of length 1.",
+                da=lambda dcos, a, unit_b, cos, norm_a: dcos * (unit_b - cos * a) / norm_a,
+                db=lambda dcos, b, unit_a, cos, norm_b: dcos * (unit_a - cos * b) / norm_b,
+            ),
+            mistake(
+                "gradient-lengths-exchanged",
+                "da is divided by |b|, and db by |a|.",
+                "Where a is long, a turns less: its own length divides.",
+                da=lambda dcos, unit_a, unit_b, cos, norm_b: (
+                    dcos * (unit_b - cos * unit_a) / norm_b
+                ),
+                db=lambda dcos, unit_a, unit_b, cos, norm_a: (
+                    dcos * (unit_a - cos * unit_b) / norm_a
+                ),
+            ),
+            mistake(
+                "gradient-target-constant",
+                "db is zero, as if b were a constant.",
+                "Both sides are inputs here; what is not trained is for the caller to leave out.",
+                db=lambda b: np.zeros_like(b),
+            ),
+            mistake(
                 "gradient-sides-opposite",
                 "db is -da, as of a difference.",
                 "A cosine is no difference: exchange a and b in the formula of da.",
@@ -245,115 +343,6 @@ FORMULAS = (
                 "The gradient is not multiplied by dloss.",
                 "The loss may be one part of a sum with weights; its gradient carries the weight.",
                 dcos=lambda n: -1 / n,
-            ),
-        ),
-    ),
-    Steps(
-        op="info_nce",
-        formula="info-nce",
-        signature="q (B,D), k (B,D), tau -> loss ()",
-        gradient="dq, dk",
-        make=_inputs_matching,
-        steps=(
-            Step("s", "(1)", lambda q, k, tau: q @ T(k) / tau),
-            Step("logp", "(2)", lambda s: log_softmax(s)),
-            Step("n", "(2)", lambda q: len(q)),
-            Step("loss", "(2)", lambda logp, n: -np.trace(logp) / n),
-            Step("p", "(2')", lambda logp: np.exp(logp)),
-            Step("d", "(2')", lambda p: p - np.eye(len(p))),
-            Step("ds", "(2')", lambda d, n, dloss: d * dloss / n),
-            Step("dq", "(1')", lambda ds, k, tau: ds @ k / tau),
-            Step("dk", "(1')", lambda ds, q, tau: T(ds) @ q / tau),
-        ),
-        mistakes=(
-            mistake(
-                "no-temperature",
-                "The similarities are not divided by tau.",
-                "tau sets how sharply the right row has to stand out: s = q k^T / tau.",
-                s=lambda q, k: q @ T(k),
-                dq=lambda ds, k: ds @ k,
-                dk=lambda ds, q: T(ds) @ q,
-            ),
-            mistake(
-                "summed",
-                "The rows are added up, not averaged, as in the article's formula S2.",
-                "The loss is a mean over the B rows of q.",
-                n=lambda: 1,
-            ),
-            mistake(
-                "rows-normalized",
-                "The rows are brought to length 1 first: similarities are cosines.",
-                "Common in practice, but the formula compares q and k as they come.",
-                s=lambda q, k, tau: _unit(q) @ T(_unit(k)) / tau,
-                dq=lambda ds, q, k, tau: _unit_gradient(ds @ _unit(k) / tau, q),
-                dk=lambda ds, q, k, tau: _unit_gradient(T(ds) @ _unit(q) / tau, k),
-            ),
-            mistake(
-                "softmax-over-queries",
-                "The softmax runs over the queries (axis 0): each key looks for its query.",
-                "Each query looks for its key: sum over j in s_ij, the last axis.",
-                logp=lambda s: log_softmax(s, 0),
-            ),
-            mistake(
-                "both-ways",
-                "The losses of queries and of keys are averaged, as in CLIP.",
-                "Only the queries look for their keys here.",
-                logp=lambda s: (log_softmax(s) + log_softmax(s, 0)) / 2,
-                p=lambda s: (softmax(s) + softmax(s, 0)) / 2,
-            ),
-            mistake(
-                "match-left-out-of-the-sum",
-                "The matching pair is missing in the sum under the fraction.",
-                "The sum runs over all j, the matching one too: only then it is a softmax.",
-                logp=lambda s: _without_self(s),
-                d=lambda p: p * (1 - np.eye(len(p))) - np.eye(len(p)),
-            ),
-            mistake(
-                "every-pair",
-                "The mean of -log p is over all B x B pairs, not over the matching ones.",
-                "Only the diagonal counts: row i of q belongs to row i of k.",
-                loss=lambda logp: -logp.mean(),
-                d=lambda p: p - 1 / len(p),
-            ),
-            mistake(
-                "temperature-multiplied",
-                "The similarities are multiplied by tau instead of divided by it.",
-                "A small tau makes the softmax sharper, not flatter.",
-                s=lambda q, k, tau: q @ T(k) * tau,
-                dq=lambda ds, k, tau: ds @ k * tau,
-                dk=lambda ds, q, tau: T(ds) @ q * tau,
-            ),
-            mistake(
-                "sign-missing",
-                "The minus before the logarithm is missing, or the gradient is I - p.",
-                "log p is at most 0 and has to grow; what is minimized is its negative.",
-                loss=lambda logp, n: np.trace(logp) / n,
-                d=lambda p: np.eye(len(p)) - p,
-            ),
-            mistake(
-                "gradient-match-not-subtracted",
-                "The 1 of the matching pair is not subtracted: ds = p / n.",
-                "The right pair is to grow more alike: subtract 1 on the diagonal.",
-                d=lambda p: p,
-            ),
-            mistake(
-                "gradient-temperature-forgotten",
-                "dq and dk are not divided by tau.",
-                "A factor of the forward is a factor of the backward.",
-                dq=lambda ds, k: ds @ k,
-                dk=lambda ds, q: T(ds) @ q,
-            ),
-            mistake(
-                "gradient-dk-not-transposed",
-                "dk is ds q instead of ds^T q.",
-                "Key j meets all queries: column j of ds, which is row j of its transpose.",
-                dk=lambda ds, q, tau: ds @ q / tau,
-            ),
-            mistake(
-                "gradient-upstream-forgotten",
-                "The gradient is not multiplied by dloss.",
-                "The loss may be one part of a sum with weights; its gradient carries the weight.",
-                ds=lambda d, n: d / n,
             ),
         ),
     ),

@@ -10,7 +10,7 @@ import numpy as np
 
 from minibert import ops
 from minibert.check.cases.inputs import gamma, hidden, weight
-from minibert.check.mistakes.activations import tanh_cdf, tanh_pdf
+from minibert.check.mistakes.gelu import normal_cdf, normal_pdf, tanh_cdf, tanh_pdf
 from minibert.check.mistakes.layers import linear_inputs
 from minibert.check.mistakes.notation import mean, rows, total
 from minibert.check.mistakes.steps import Step, Steps, mistake
@@ -25,14 +25,6 @@ def _add_inputs(rng, z):
     return {"x": x, "w": weight(rng, z.D, z.F), "b": b, "residual": residual} | parameters
 
 
-def _cdf(x):
-    return 0.5 * (1 + ops.erf(x / math.sqrt(2)))
-
-
-def _pdf(x):
-    return np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
-
-
 LINEAR_GELU = Steps(
     op="linear_gelu",
     formula="linear-gelu",
@@ -42,9 +34,9 @@ LINEAR_GELU = Steps(
     steps=(
         Step("product", "(1)", lambda x, w: x @ w.T),
         Step("h", "(1)", lambda product, b: product + b),
-        Step("cdf", "(2)", lambda h: _cdf(h)),
+        Step("cdf", "(2)", lambda h: normal_cdf(h)),
         Step("y", "(2)", lambda h, cdf: h * cdf),
-        Step("pdf", "(2')", lambda h: _pdf(h)),
+        Step("pdf", "(2')", lambda h: normal_pdf(h)),
         Step("slope", "(2')", lambda cdf, h, pdf: cdf + h * pdf),
         Step("dh", "(2')", lambda dy, slope: dy * slope),
         Step("dx", "(1')", lambda dh, w: dh @ w),
@@ -77,11 +69,11 @@ LINEAR_GELU = Steps(
             "gelu-first",
             "GELU is applied to x, before the linear layer instead of after it.",
             "The hidden layer, of size F, is what gets the activation.",
-            product=lambda x, w: (x * _cdf(x)) @ w.T,
+            product=lambda x, w: (x * normal_cdf(x)) @ w.T,
             y=lambda h: h,
             slope=lambda h: np.ones_like(h),
-            dx=lambda dh, w, x: dh @ w * (_cdf(x) + x * _pdf(x)),
-            dw=lambda dh, x: rows(dh).T @ rows(x * _cdf(x)),
+            dx=lambda dh, w, x: dh @ w * (normal_cdf(x) + x * normal_pdf(x)),
+            dw=lambda dh, x: rows(dh).T @ rows(x * normal_cdf(x)),
         ),
         mistake(
             "bias-after",
@@ -99,6 +91,20 @@ LINEAR_GELU = Steps(
             db=lambda b: np.zeros_like(b),
         ),
         mistake(
+            "root-forgotten",
+            "erf gets h instead of h / sqrt(2).",
+            "erf belongs to a spread of 1/sqrt(2); the normal distribution's spread is 1.",
+            cdf=lambda h: normal_cdf(math.sqrt(2) * h),
+            pdf=lambda h: math.sqrt(2) * normal_pdf(math.sqrt(2) * h),
+        ),
+        mistake(
+            "root-outside",
+            "erf(h) is divided by sqrt(2), instead of h before erf is taken.",
+            "Phi(h) = (1 + erf(h / sqrt 2)) / 2: the root stands inside, beside h.",
+            cdf=lambda h: 0.5 * (1 + ops.erf(h) / math.sqrt(2)),
+            pdf=lambda h: normal_pdf(math.sqrt(2) * h),
+        ),
+        mistake(
             "gradient-phi-alone",
             "GELU's derivative is taken as Phi(h): the term h phi(h) is missing.",
             "The derivative of h Phi(h) has two terms.",
@@ -108,7 +114,7 @@ LINEAR_GELU = Steps(
             "gradient-gelu-of-output",
             "GELU's derivative is taken at the result y instead of at its input h.",
             "Cache h, which went into GELU.",
-            slope=lambda y: _cdf(y) + y * _pdf(y),
+            slope=lambda y: normal_cdf(y) + y * normal_pdf(y),
         ),
         mistake(
             "gradient-parameters-of-dy",
@@ -116,6 +122,37 @@ LINEAR_GELU = Steps(
             "They are behind GELU, too: dh = dy times its derivative comes first.",
             dw=lambda dy, x: rows(dy).T @ rows(x),
             db=lambda dy: rows(dy).sum(0),
+        ),
+        mistake(
+            "gradient-h-forgotten",
+            "The second term of GELU's derivative is phi(h) instead of h phi(h).",
+            "The derivative of h Phi(h) is Phi(h) + h phi(h).",
+            slope=lambda cdf, pdf: cdf + pdf,
+        ),
+        mistake(
+            "gradient-pdf-not-normalized",
+            "The density phi(h) lacks its factor 1 / sqrt(2 pi).",
+            "phi is the derivative of Phi: exp(-h^2/2) / sqrt(2 pi).",
+            pdf=lambda h: np.exp(-(h**2) / 2),
+        ),
+        mistake(
+            "gradient-two-pi-not-rooted",
+            "The density phi(h) is divided by 2 pi instead of sqrt(2 pi).",
+            "phi is the derivative of Phi: exp(-h^2/2) / sqrt(2 pi).",
+            pdf=lambda h: np.exp(-(h**2) / 2) / (2 * math.pi),
+        ),
+        mistake(
+            "gradient-averaged",
+            "dw and db are divided by the batch size.",
+            "Where the loss is a mean, dy has been divided already.",
+            dw=lambda dh, x: rows(dh).T @ rows(x) / len(x),
+            db=lambda dh: rows(dh).sum(0) / len(dh),
+        ),
+        mistake(
+            "gradient-db-averaged",
+            "db is the mean of dh over the rows instead of the sum.",
+            "Each row adds its gradient; the loss does the averaging.",
+            db=lambda dh: rows(dh).mean(0),
         ),
     ),
 )
@@ -205,6 +242,42 @@ LINEAR_ADD_LAYERNORM = Steps(
             mean_gx=lambda g, xhat: total(g * xhat) / (xhat.shape[-1] - 1),
         ),
         mistake(
+            "over-tokens",
+            "Mean and variance run over the tokens (axis 1) instead of the features.",
+            "A token is normalized by itself, whatever stands beside it: axis -1.",
+            centred=lambda s: s - mean(s, 1),
+            var=lambda centred: mean(centred**2, 1),
+            mean_g=lambda g: mean(g, 1),
+            mean_gx=lambda g, xhat: mean(g * xhat, 1),
+        ),
+        mistake(
+            "over-everything",
+            "Mean and variance are taken over the whole array: the axis is missing.",
+            "Every token has its own: axis -1, with keepdims=True.",
+            centred=lambda s: s - mean(s, None),
+            var=lambda centred: mean(centred**2, None),
+            mean_g=lambda g: mean(g, None),
+            mean_gx=lambda g, xhat: mean(g * xhat, None),
+        ),
+        mistake(
+            "variance-for-sigma",
+            "The root is missing: s - mu is divided by the variance.",
+            "Only divided by the standard deviation do the features get the variance 1.",
+            sigma=lambda var, eps: var + eps,
+            ds=lambda g, mean_g, centred, mean_gx, sigma: (
+                (g - mean_g - 2 * centred * mean_gx) / sigma
+            ),
+        ),
+        mistake(
+            "gamma-and-beta-exchanged",
+            "gamma and beta have changed places: y = beta * xhat + gamma.",
+            "gamma is the factor and starts at 1; beta is added and starts at 0.",
+            y=lambda gamma, xhat, beta: beta * xhat + gamma,
+            dgamma=lambda dy: rows(dy).sum(0),
+            dbeta=lambda dy, xhat: rows(dy * xhat).sum(0),
+            g=lambda dy, beta: dy * beta,
+        ),
+        mistake(
             "gradient-residual-not-normalized",
             "dresidual is dy, as if the residual went around the LayerNorm.",
             "The residual is inside: its gradient is that of the sum, ds.",
@@ -226,7 +299,51 @@ LINEAR_ADD_LAYERNORM = Steps(
             "gradient-statistics-constant",
             "The LayerNorm's backward is g / sigma, as if mean and variance were constants.",
             "Every feature moves mu and sigma, which adds two means.",
-            ds=lambda g, sigma: g / sigma,
+            mean_g=lambda g: np.zeros_like(mean(g)),
+            mean_gx=lambda g: np.zeros_like(mean(g)),
+        ),
+        mistake(
+            "gradient-mean-forgotten",
+            "mean(g) is missing in the LayerNorm's backward, the gradient through mu.",
+            "Every feature of the sum moves mu, and with it every xhat.",
+            mean_g=lambda g: np.zeros_like(mean(g)),
+        ),
+        mistake(
+            "gradient-sigma-forgotten",
+            "xhat * mean(g * xhat) is missing in the LayerNorm's backward.",
+            "Every feature of the sum moves sigma, and with it every xhat.",
+            mean_gx=lambda g: np.zeros_like(mean(g)),
+        ),
+        mistake(
+            "gradient-gamma-forgotten",
+            "The LayerNorm's backward goes on with dy, without gamma.",
+            "By (3) xhat's gradient is g = dy * gamma.",
+            g=lambda dy: dy,
+        ),
+        mistake(
+            "gradient-dgamma-of-sum",
+            "dgamma is the sum of dy s instead of dy xhat.",
+            "What gamma multiplies in (3) is xhat, the normalized sum.",
+            dgamma=lambda dy, s: rows(dy * s).sum(0),
+        ),
+        mistake(
+            "gradient-dgamma-of-centred",
+            "dgamma is the sum of dy (s - mu): the division by sigma is missing.",
+            "What gamma multiplies in (3) is xhat, which is divided by sigma.",
+            dgamma=lambda dy, centred: rows(dy * centred).sum(0),
+        ),
+        mistake(
+            "gradient-residual-of-both",
+            "dresidual is ds + dy, as if there were a second way around the LayerNorm.",
+            "The residual is added once, before the LayerNorm: its gradient is ds.",
+            dresidual=lambda ds, dy: ds + dy,
+        ),
+        mistake(
+            "gradient-averaged",
+            "dw and db are divided by the batch size.",
+            "Where the loss is a mean, dy has been divided already.",
+            dw=lambda dh, x: rows(dh).T @ rows(x) / len(x),
+            db=lambda dh: rows(dh).sum(0) / len(dh),
         ),
     ),
 )

@@ -77,6 +77,13 @@ LINEAR = Steps(
             db=lambda b: np.zeros_like(b),
         ),
         mistake(
+            "bias-once-per-feature",
+            "The bias is added D times: inside the loop over the D features of x.",
+            "Each output has its bias once: start its sum with b, or add it behind the loop.",
+            y=lambda product, b, x: product + x.shape[-1] * b,
+            db=lambda dy, x: x.shape[-1] * rows(dy).sum(0),
+        ),
+        mistake(
             "gradient-dx-transposed",
             "dx is dy W^T instead of dy W, which fits only where W is square.",
             "The forward has W^T, so that the backward has W itself.",
@@ -112,6 +119,27 @@ LINEAR = Steps(
             "Where the loss is a mean, dy has been divided already.",
             dw=lambda dy, x: rows(dy).T @ rows(x) / len(x),
             db=lambda dy: rows(dy).sum(0) / len(dy),
+        ),
+        mistake(
+            "gradient-db-averaged-over-batch",
+            "db is summed over the tokens, but averaged over the batch: it is divided by B.",
+            "Each row of dy adds its gradient, whichever axis it lies along.",
+            db=lambda dy: rows(dy).sum(0) / len(dy),
+        ),
+        mistake(
+            "gradient-last-example",
+            "dw and db are of the last example alone: `=` instead of `+=` in a loop.",
+            "All examples share W and b, and their gradients add.",
+            dw=lambda dy, x: dy[-1].T @ x[-1],
+            db=lambda dy: dy[-1].sum(0),
+        ),
+        mistake(
+            "gradient-upstream-forgotten",
+            "dy is not used, as if it were 1: dx is made of W alone, dw of x alone.",
+            "The derivative of y is only half of the chain rule: multiply by dy.",
+            dx=lambda dy, w: np.ones_like(dy) @ w,
+            dw=lambda dy, x: np.ones_like(rows(dy)).T @ rows(x),
+            db=lambda dy: rows(np.ones_like(dy)).sum(0),
         ),
     ),
 )
@@ -167,10 +195,35 @@ DROPOUT = Steps(
             scale=lambda: 1.0,
         ),
         mistake(
+            "dropped-stays",
+            "What should be dropped stays as it is; only what is kept is scaled.",
+            "A dropped entry is 0.",
+            y=lambda x, keep, rate: np.where(keep, x / (1 - rate), x),
+            dx=lambda dy, keep, rate: np.where(keep, dy / (1 - rate), dy),
+        ),
+        mistake(
+            "scaled-by-what-was-kept",
+            "What is kept is divided by the share that happens to be kept, keep.mean().",
+            "The scale is that of the rate, 1 / (1 - rate), the same for every mask.",
+            scale=lambda keep: 1 / keep.mean(),
+        ),
+        mistake(
+            "root-of-share",
+            "What is kept is divided by sqrt(1 - rate) instead of 1 - rate.",
+            "It is the mean that dropout keeps, not the spread: no root.",
+            scale=lambda rate: 1 / np.sqrt(1 - rate),
+        ),
+        mistake(
             "gradient-not-masked",
             "dx is dy / (1 - rate): the mask is missing.",
             "What was dropped had no part in y, and gets no gradient.",
             dx=lambda dy, scale: dy * scale,
+        ),
+        mistake(
+            "gradient-upstream-forgotten",
+            "dx is the scaled mask alone, not multiplied by dy.",
+            "A backward returns the loss's gradient: dy times the derivative.",
+            dx=lambda kept, scale: kept * scale,
         ),
     ),
 )
@@ -240,6 +293,32 @@ POOLER = Steps(
             dw=lambda dh, first: first.T @ dh,
         ),
         mistake(
+            "bias-forgotten",
+            "The bias is not added.",
+            "tanh(h_0 W^T + b).",
+            h=lambda product: product,
+            db=lambda b: np.zeros_like(b),
+        ),
+        mistake(
+            "tanh-first",
+            "The tanh is taken of h_0, before the linear layer instead of after it.",
+            "It comes last: pooled lies between -1 and 1.",
+            product=lambda first, w: np.tanh(first) @ w.T,
+            pooled=lambda h: h,
+            slope=lambda h: np.ones_like(h),
+            dfirst=lambda dh, w, first: dh @ w * (1 - np.tanh(first) ** 2),
+            dw=lambda dh, first: dh.T @ np.tanh(first),
+        ),
+        mistake(
+            "maximum-of-tokens",
+            "The maximum over all tokens is pooled instead of the first token.",
+            "BERT's pooler looks at [CLS] alone, hidden[:, 0].",
+            first=lambda hidden: hidden.max(1),
+            dhidden=lambda hidden, dfirst: (
+                (hidden == hidden.max(1, keepdims=True)) * dfirst[:, None]
+            ),
+        ),
+        mistake(
             "gradient-tanh-of-input",
             "The derivative of tanh is 1 - h^2, of its input.",
             "1 - pooled^2: the square is of tanh's result.",
@@ -268,6 +347,32 @@ POOLER = Steps(
             "dw is h_0^T dh instead of dh^T h_0.",
             "Row o of W makes output o, so that row o of dw is of output o.",
             dw=lambda dh, first: first.T @ dh,
+        ),
+        mistake(
+            "gradient-tanh-not-squared",
+            "The derivative of tanh is taken as 1 - pooled, without the square.",
+            "It is 1 - pooled^2.",
+            slope=lambda pooled: 1 - pooled,
+        ),
+        mistake(
+            "gradient-parameters-of-dpooled",
+            "dw and db are computed from dpooled instead of dh.",
+            "They are behind the tanh, too: dh = dpooled (1 - pooled^2) comes first.",
+            dw=lambda dpooled, first: dpooled.T @ first,
+            db=lambda dpooled: dpooled.sum(0),
+        ),
+        mistake(
+            "gradient-weight-forgotten",
+            "The gradient of h_0 is dh itself, without W.",
+            "The shapes do not tell, since W is square: back through the product it is dh W.",
+            dfirst=lambda dh: dh,
+        ),
+        mistake(
+            "gradient-averaged",
+            "dw and db are divided by the batch size.",
+            "Where the loss is a mean, dpooled has been divided already.",
+            dw=lambda dh, first: dh.T @ first / len(dh),
+            db=lambda dh: dh.mean(0),
         ),
     ),
 )

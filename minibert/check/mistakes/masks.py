@@ -93,6 +93,26 @@ FORMULAS = (
                 "Each query's weights over the keys sum to 1: rows of p, not columns.",
                 p=lambda masked: softmax(masked, -2),
             ),
+            mistake(
+                "mask-of-first-example",
+                "The first example's mask hides keys in all examples.",
+                "Each row of keep belongs to its own example: keep[:, None, None, :].",
+                seen=lambda keep: keep[:1, None, None, :],
+            ),
+            mistake(
+                "multiplied-by-bias",
+                "Padded scores are multiplied by a very negative number instead of replaced by it.",
+                "A negative score becomes very large: add the bias, or use np.where.",
+                masked=lambda scores, seen: scores * np.where(seen, 1, HIDDEN),
+            ),
+            mistake(
+                "softmax-over-everything",
+                "The softmax runs over queries and keys together: one sum for the whole matrix.",
+                "Sum over the last axis alone, with keepdims=True.",
+                p=lambda masked: softmax(masked.reshape(*masked.shape[:2], -1)).reshape(
+                    masked.shape
+                ),
+            ),
         ),
     ),
     Steps(
@@ -147,6 +167,18 @@ FORMULAS = (
                 "The softmax runs over the queries (axis -2) instead of the keys (axis -1).",
                 "Each query's weights over the keys it sees sum to 1: rows of p, not columns.",
                 p=lambda masked: softmax(masked, -2),
+            ),
+            mistake(
+                "mask-added",
+                "The triangle itself is added to the scores, 1 at the past and 0 at the future.",
+                "Make a bias of it: 0 where j <= i, very negative elsewhere.",
+                masked=lambda scores, seen: scores + seen,
+            ),
+            mistake(
+                "small-bias",
+                "The bias at later tokens is only -10.",
+                "exp(-10) is not 0, and scores can be that large; use -1e4 or less.",
+                masked=lambda scores, seen: scores + np.where(seen, 0, -10),
             ),
         ),
     ),

@@ -87,6 +87,25 @@ MOMENT_MISTAKES = (
         "Both factors of (1) add up to 1; otherwise m becomes ten times as large as a gradient.",
         new_m=lambda m, used, beta1: beta1 * m + used,
     ),
+    mistake(
+        "square-not-averaged",
+        "The square is added to v as it is, without the factor 1 - beta2.",
+        "Both factors of (2) add up to 1; otherwise v becomes a thousand times a square.",
+        new_v=lambda v, square, beta2: beta2 * v + square,
+    ),
+    mistake(
+        "factors-exchanged",
+        "The factors of the old and the new are exchanged: (1 - beta) m + beta g.",
+        "beta is what stays of the old: most of it.",
+        new_m=lambda m, used, beta1: (1 - beta1) * m + beta1 * used,
+        new_v=lambda v, square, beta2: (1 - beta2) * v + beta2 * square,
+    ),
+    mistake(
+        "one-beta",
+        "Both moments have the beta of the first, .9.",
+        "v follows the last thousand squares: beta2 is .999.",
+        beta2=lambda: 0.9,
+    ),
 )
 
 FORMULAS = (
@@ -129,6 +148,45 @@ FORMULAS = (
                 "t counts this update, too; with t = 0 it divides by 1 - beta^0, which is 0.",
                 m_hat=lambda new_m, t, beta1: new_m / (1 - beta1 ** (t - 1)),
                 v_hat=lambda new_v, t, beta2: new_v / (1 - beta2 ** (t - 1)),
+            ),
+            mistake(
+                "correction-without-power",
+                "The bias correction divides by 1 - beta instead of 1 - beta^t.",
+                "Of the zero at the start beta^t is left after t updates.",
+                m_hat=lambda new_m, beta1: new_m / (1 - beta1),
+                v_hat=lambda new_v, beta2: new_v / (1 - beta2),
+            ),
+            mistake(
+                "counted-twice",
+                "The bias correction takes t + 1 for t.",
+                "t counts this update already: it is 1 at the first.",
+                m_hat=lambda new_m, t, beta1: new_m / (1 - beta1 ** (t + 1)),
+                v_hat=lambda new_v, t, beta2: new_v / (1 - beta2 ** (t + 1)),
+            ),
+            mistake(
+                "second-not-corrected",
+                "Only m is corrected for its bias; v is used as it is.",
+                "Both start at zero: v is divided by 1 - beta2^t.",
+                v_hat=lambda new_v: new_v,
+            ),
+            mistake(
+                "old-moments",
+                "The step is made with the moments from before this update.",
+                "First (1) and (2), then the step with the new m and v.",
+                m_hat=lambda m, t, beta1: m / (1 - beta1**t),
+                v_hat=lambda v, t, beta2: v / (1 - beta2**t),
+            ),
+            mistake(
+                "no-momentum",
+                "The step is made of the gradient itself instead of m.",
+                "That is RMSprop; Adam's step follows m, the mean of the last gradients.",
+                m_hat=lambda g: g,
+            ),
+            mistake(
+                "bert-adam-eps",
+                "eps is 1e-6 instead of 1e-8.",
+                "1e-6 is BertAdam's; AdamW has 1e-8.",
+                eps=lambda: 1e-6,
             ),
             mistake(
                 "eps-inside",
@@ -238,6 +296,32 @@ FORMULAS = (
                 eps=lambda: 1e-8,
             ),
             mistake(
+                "old-moments",
+                "The step is made with the moments from before this update.",
+                "First (1) and (2), then the step with the new m and v.",
+                divisor=lambda v, eps: np.sqrt(v) + eps,
+                ratio=lambda m, divisor: m / divisor,
+            ),
+            mistake(
+                "decay-after-step",
+                "The decay comes after the step, and shrinks the new parameter.",
+                "It is of the parameter before the step: lr times the whole bracket of (6).",
+                new_p=lambda p, lr, ratio, decay: (p - lr * ratio) * (1 - lr * decay),
+            ),
+            mistake(
+                "norm-of-each-row",
+                "Each row of the gradient is clipped by its own norm.",
+                "One norm is for the whole parameter, and one factor.",
+                norm=lambda g: np.sqrt((g * g).sum(1, keepdims=True)),
+                c=lambda norm: np.minimum(1.0, 1 / (norm + 1e-6)),
+            ),
+            mistake(
+                "norm-squared",
+                "The norm lacks its root: it is the sum of the squares.",
+                "The Euclidean norm is the root of that sum.",
+                norm=lambda g: (g * g).sum(),
+            ),
+            mistake(
                 "not-capped",
                 "Short gradients are made longer: the factor is not held at 1.",
                 "Clipping only shortens: min(1, 1 / (norm + 1e-6)).",
@@ -331,6 +415,32 @@ FORMULAS = (
                 "The norms of the parameters are added as they are.",
                 "Add their squares, and take the root: the norm of all entries as one vector.",
                 norm=lambda norms: sum(norms.values()),
+            ),
+            mistake(
+                "root-mean-square",
+                "The squares are averaged instead of added: the norm is a root mean square.",
+                "The norm grows with the number of entries: the root of the sum.",
+                norm=lambda grads: np.sqrt(
+                    sum((g * g).sum() for g in grads.values()) / sum(g.size for g in grads.values())
+                ),
+            ),
+            mistake(
+                "largest-norm",
+                "The norm is the largest of the parameters' norms.",
+                "All entries are one vector: add the squares of the norms, and take the root.",
+                norm=lambda norms: max(norms.values()),
+            ),
+            mistake(
+                "factor-inverted",
+                "The factor is the norm over max_norm: short gradients are made shorter.",
+                "Long ones are to be shortened: max_norm over the norm.",
+                c=lambda norm, max_norm: min(1.0, norm / max_norm),
+            ),
+            mistake(
+                "larger-factor",
+                "The factor is the larger of 1 and max_norm / norm: gradients only grow.",
+                "Clipping only shortens: the smaller of the two.",
+                c=lambda norm, max_norm: max(1.0, max_norm / (norm + 1e-6)),
             ),
             mistake(
                 "largest-entry",

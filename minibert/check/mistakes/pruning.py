@@ -50,6 +50,7 @@ def _smallest(sizes, count):
     return np.sort(sizes)[..., count - 1 : count]
 
 
+# Where two mistakes together would be a third, one of them lists a step that it leaves right.
 FORMULAS = (
     Steps(
         op="magnitude_mask",
@@ -68,6 +69,7 @@ FORMULAS = (
                 "The share is what stays instead of what is removed.",
                 "A share of 0.9 removes nine weights of ten.",
                 count=lambda w, share: w.size - int(share * w.size),
+                mask=lambda size, threshold: size > threshold,
             ),
             mistake(
                 "mask-inverted",
@@ -88,6 +90,27 @@ FORMULAS = (
                 mask=lambda size, threshold: size >= threshold,
             ),
             mistake(
+                "one-too-many",
+                "The threshold is the next larger size: one too many is removed.",
+                "Counted from 0, the weight of rank n has the index n - 1.",
+                threshold=lambda size, count: _smallest(size.ravel(), count + 1),
+                mask=lambda size, threshold: size > threshold,
+            ),
+            mistake(
+                "largest-removed",
+                "The largest weights are removed instead of the smallest.",
+                "The sizes are sorted from the smallest on; those go first.",
+                size=lambda w: -np.abs(w),
+                count=lambda w, share: int(share * w.size),
+                mask=lambda size, threshold: size > threshold,
+            ),
+            mistake(
+                "share-as-percent",
+                "The share is taken for a percentage: np.percentile(size, share).",
+                "A percentage goes to 100: np.percentile takes 100 * share.",
+                threshold=lambda size, share: np.percentile(size, share),
+            ),
+            mistake(
                 "share-as-threshold",
                 "The share itself is the threshold.",
                 "A share counts weights: sort their sizes to find the threshold.",
@@ -105,6 +128,13 @@ FORMULAS = (
                 "One threshold is for the whole matrix; rows may lose more or less.",
                 count=lambda w, share: int(share * w.shape[1]),
                 threshold=lambda size, count: _smallest(size, count),
+            ),
+            mistake(
+                "per-column",
+                "Each column loses its share, by a threshold of its own.",
+                "One threshold is for the whole matrix; columns may lose more or less.",
+                count=lambda w, share: int(share * w.shape[0]),
+                threshold=lambda size, count: np.transpose(_smallest(size.T, count)),
             ),
             mistake(
                 "mean-threshold",
@@ -155,6 +185,24 @@ FORMULAS = (
                 "The sign is forgotten: everything is positive.",
                 "Multiply by sign(w).",
                 **{"w'": lambda held: held},
+            ),
+            mistake(
+                "subtracted-on-both-sides",
+                "The amount is subtracted below zero, too: negative weights grow.",
+                "Both sides move towards zero: there the amount is added.",
+                **{"w'": lambda w, size, amount: (w - amount) * (size > amount)},
+            ),
+            mistake(
+                "grown",
+                "The amount is added to the sizes.",
+                "Sizes shrink: |w| - amount.",
+                shrunk=lambda size, amount: size + amount,
+            ),
+            mistake(
+                "clipped",
+                "Weights are clipped to the amount: larger sizes become the amount.",
+                "What is left is the size above the amount, not the part below it.",
+                held=lambda size, amount: np.minimum(size, amount),
             ),
             mistake(
                 "printed",
@@ -213,6 +261,18 @@ FORMULAS = (
                 size=lambda dmask: dmask * dmask,
             ),
             mistake(
+                "size-of-mean",
+                "The size is taken of the mean over the batches.",
+                "A head that matters with either sign cancels out: sizes first, then the sum.",
+                importance=lambda dmask: np.abs(dmask.mean(0)),
+            ),
+            mistake(
+                "length",
+                "It is the root of the sum of squares, the norm over the batches.",
+                "The sizes are added as they are.",
+                importance=lambda dmask: np.sqrt((dmask * dmask).sum(0)),
+            ),
+            mistake(
                 "over-heads",
                 "The sum runs over the heads (axis 1) instead of the batches.",
                 "There is one number for each head: sum over axis 0.",
@@ -223,6 +283,12 @@ FORMULAS = (
                 "The heads' importance is divided by its norm over the layer.",
                 "Layers are then no longer comparable; that is another, later step.",
                 importance=lambda size: size.sum(0) / np.linalg.norm(size.sum(0)),
+            ),
+            mistake(
+                "shares",
+                "The heads' importance is divided by its sum over the layer.",
+                "Layers are then no longer comparable; that is another, later step.",
+                importance=lambda size: size.sum(0) / size.sum(),
             ),
             mistake(
                 "largest",
@@ -255,6 +321,26 @@ FORMULAS = (
                 w2_part=lambda w2, dw2: np.abs(w2 * dw2).sum(0),
             ),
             mistake(
+                "size-of-every-product-in",
+                "In the first part, of w1 and b1, the size is taken of every product.",
+                "Row and bias are one sum: first the sum of all products, then its size.",
+                w1_part=lambda w1, dw1: np.abs(w1 * dw1).sum(1),
+                b1_part=lambda b1, db1: np.abs(b1 * db1),
+            ),
+            mistake(
+                "size-of-every-product-of-w1",
+                "Of w1 the size is taken of every product; b1 is added with its sign.",
+                "Row and bias are one sum: first the sum of all products, then its size.",
+                w1_part=lambda w1, dw1: np.abs(w1 * dw1).sum(1),
+                into=lambda w1_part, b1_part: np.abs(w1_part + b1_part),
+            ),
+            mistake(
+                "size-of-every-product-out",
+                "In the second part, of w2, the size is taken of every product.",
+                "The column is one sum: first the sum of its products, then its size.",
+                w2_part=lambda w2, dw2: np.abs(w2 * dw2).sum(0),
+            ),
+            mistake(
                 "bias-forgotten",
                 "The bias b1 is forgotten.",
                 "A neuron is its row of w1 and its bias: both vanish with it.",
@@ -280,6 +366,38 @@ FORMULAS = (
                 out=lambda w2_part: w2_part,
             ),
             mistake(
+                "first-part-signed",
+                "The first part, of w1 and b1, is added with its sign.",
+                "Either sign is a change of the loss: each part has its size.",
+                into=lambda w1_part, b1_part: w1_part + b1_part,
+            ),
+            mistake(
+                "second-part-signed",
+                "The second part, of w2, is added with its sign.",
+                "Either sign is a change of the loss: each part has its size.",
+                out=lambda w2_part: w2_part,
+            ),
+            mistake(
+                "squared",
+                "The squares of the two sums are added instead of their sizes.",
+                "The first-order change of the loss is the size.",
+                into=lambda w1_part, b1_part: (w1_part + b1_part) ** 2,
+                out=lambda w2_part: w2_part**2,
+            ),
+            mistake(
+                "averaged",
+                "The products of w1 and w2 are averaged over the D features, not added.",
+                "All weights of a neuron vanish together: their changes add up.",
+                w1_part=lambda w1, dw1: (w1 * dw1).mean(1),
+                w2_part=lambda w2, dw2: (w2 * dw2).mean(0),
+            ),
+            mistake(
+                "first-matrix-forgotten",
+                "Only w2 counts.",
+                "Row f of w1 and its bias belong to the neuron as well.",
+                into=lambda: 0.0,
+            ),
+            mistake(
                 "second-matrix-forgotten",
                 "Only w1 and b1 count.",
                 "Column f of w2 belongs to the neuron as well.",
@@ -290,6 +408,14 @@ FORMULAS = (
                 "The sum of w2's part runs over the neurons (axis 1).",
                 "w2 is (D,F): neuron f has column f, which is summed over axis 0.",
                 w2_part=lambda w2, dw2: (w2 * dw2).sum(1),
+            ),
+            mistake(
+                "gradients-only",
+                "The sizes of the gradients are added, without the weights.",
+                "What vanishes is the weight: its product with the gradient is the change.",
+                w1_part=lambda dw1: np.abs(dw1).sum(1),
+                b1_part=lambda db1: np.abs(db1),
+                w2_part=lambda dw2: np.abs(dw2).sum(0),
             ),
             mistake(
                 "weights-only",

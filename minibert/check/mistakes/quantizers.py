@@ -157,6 +157,19 @@ FORMULAS = (
                 "128 has no code; with 127 on both sides zero stays in the middle.",
                 step=lambda top: top / 128,
             ),
+            mistake(
+                "scale-inverted",
+                "The scale is 127 / max|w|, and the weights are multiplied by it.",
+                "The scale is the size of one code, w is about q times scale: max|w| / 127.",
+                scale=lambda step: 1 / np.maximum(step, TINY),
+                ratio=lambda w, scale: w * scale[:, None],
+            ),
+            mistake(
+                "by-255",
+                "The scale is 2 max|w| / 255, as if all 256 codes were used.",
+                "Codes from -127 to 127 have 254 steps: max|w| / 127.",
+                step=lambda top: 2 * top / 255,
+            ),
             *ROUNDING,
             mistake(
                 "largest-not-size",
@@ -207,6 +220,12 @@ FORMULAS = (
                 "A row of zeros gets the scale 1.",
                 "That is harmless, but here the guard is 1.2e-38, the smallest that is a number.",
                 scale=lambda step: np.where(step == 0, 1.0, step),
+            ),
+            mistake(
+                "guard-of-1e-8",
+                "The scale is at least 1e-8.",
+                "That is near harmless, but here the guard is 1.2e-38, the smallest number.",
+                scale=lambda step: np.maximum(step, 1e-8),
             ),
         ),
     ),
@@ -260,6 +279,26 @@ FORMULAS = (
                 "The zero point is added before the rounding.",
                 "Round x / scale first: by an odd zero point, halves go the other way.",
                 shifted=lambda ratio, zero: np.rint(ratio + zero),
+            ),
+            mistake(
+                "rounded-from-lo",
+                "Codes are rint((x - lo) / scale) - 128: rounded as counted from lo.",
+                "Round x / scale, and add the rounded zero point.",
+                ratio=lambda x, lo, scale: (x - lo) / scale,
+                shifted=lambda rounded: rounded - 128,
+            ),
+            mistake(
+                "zero-subtracted",
+                "The zero point is subtracted from the codes.",
+                "q = rint(x / scale) + zero; subtracting is the way back.",
+                shifted=lambda rounded, zero: rounded - zero,
+            ),
+            mistake(
+                "symmetric",
+                "The scale is max|x| / 127, and the zero point 0.",
+                "That is for weights; here the whole range from lo to hi has its 255 steps.",
+                step=lambda lo, hi: np.maximum(-lo, hi) / 127,
+                origin=lambda lo: 0 * lo,
             ),
             mistake(
                 "by-256",
@@ -334,6 +373,20 @@ FORMULAS = (
                 "The zero points' part is added instead of subtracted.",
                 "(q_x - z) q_w^T is q_x q_w^T less z times the sum of q_w.",
                 correction=lambda zx, row_sum: -zx * row_sum,
+            ),
+            mistake(
+                "zero-subtracted-in-int8",
+                "The zero points are subtracted from the codes in int8, which wraps round.",
+                "q_x - z may need nine bits; make the codes int32 before.",
+                exact=lambda qx, zx, qw: (
+                    (np.int64(qx) - np.int64(zx)).astype(np.int8).astype(np.int64) @ np.int64(qw).T
+                ),
+            ),
+            mistake(
+                "zero-times-inputs",
+                "The zero points are taken off once for each input, without the codes of w.",
+                "They come in with every input's weight: times the sum of q_w.",
+                correction=lambda zx, qw: zx * qw.shape[1],
             ),
             mistake(
                 "row-sum-forgotten",

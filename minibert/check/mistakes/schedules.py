@@ -55,6 +55,12 @@ WARM_UP_MISTAKES = (
         rise=lambda done, warmup_steps: done / (warmup_steps + 1),
     ),
     mistake(
+        "warm-up-never-at-0",
+        "The warm-up is (step + 1) / (warmup_steps + 1).",
+        "It starts at 0, and is 1 when warmup_steps updates are done: step / warmup_steps.",
+        rise=lambda done, warmup_steps: (done + 1) / (warmup_steps + 1),
+    ),
+    mistake(
         "warm-up-as-fraction",
         "warmup_steps is taken for a fraction of the steps, and multiplied by total_steps.",
         "It is a number of steps already; only BertAdam's warm-up is a fraction.",
@@ -112,6 +118,13 @@ FORMULAS = (
                 factor=lambda warming, rise, fall: rise * fall if warming else fall,
             ),
             *WARM_UP_MISTAKES,
+            mistake(
+                "ends-too-early",
+                "The line is 0 at the last step, total_steps - 1.",
+                "It is 0 when total_steps updates are done; the last one still has a rate.",
+                left=lambda done, total_steps: total_steps - 1 - done,
+                length=lambda total_steps, warmup_steps: total_steps - 1 - warmup_steps,
+            ),
         ),
     ),
     Steps(
@@ -173,6 +186,7 @@ FORMULAS = (
                 "quarter-wave",
                 "The factor is cos(pi r / 2), a quarter of a wave.",
                 "Half a wave, lifted and halved, is flat at both ends.",
+                angle=lambda r: math.pi * r,
                 fall=lambda angle: math.cos(angle / 2),
             ),
             mistake(
@@ -182,6 +196,30 @@ FORMULAS = (
                 angle=lambda r: 2 * math.pi * r,
             ),
             *WARM_UP_MISTAKES,
+            mistake(
+                "ends-too-early",
+                "The factor is 0 at the last step, total_steps - 1.",
+                "It is 0 when total_steps updates are done; the last one still has a rate.",
+                length=lambda total_steps, warmup_steps: total_steps - 1 - warmup_steps,
+            ),
+            mistake(
+                "only-cosine-halved",
+                "The factor is 1 + cos(pi r) / 2: only the cosine is halved.",
+                "The sum is halved: (1 + cos(pi r)) / 2.",
+                fall=lambda angle: 1 + math.cos(angle) / 2,
+            ),
+            mistake(
+                "rises",
+                "The factor is (1 - cos(pi r)) / 2, which rises after the warm-up.",
+                "cos(0) is 1: with a plus it starts at 1, and falls.",
+                fall=lambda angle: (1 - math.cos(angle)) / 2,
+            ),
+            mistake(
+                "in-degrees",
+                "The angle is in degrees, 180 r.",
+                "math.cos wants radians: pi r.",
+                angle=lambda r: 180 * r,
+            ),
         ),
     ),
     Steps(
@@ -229,6 +267,24 @@ FORMULAS = (
                 "In the warm-up the factor is step / total_steps, and never gets to 1.",
                 "Divide by warmup: x / warmup goes from 0 to 1.",
                 rise=lambda x: x,
+            ),
+            mistake(
+                "ends-too-late",
+                "After the warm-up the factor is 1 - (x - warmup), and ends above 0.",
+                "What is left after the warm-up is 1 - warmup: divide by it.",
+                fall=lambda x, w: 1 - (x - w),
+            ),
+            mistake(
+                "warm-up-ahead",
+                "The warm-up is one step ahead: (step + 1) / total_steps / warmup.",
+                "It starts at 0: x / warmup, with x = step / total_steps.",
+                rise=lambda done, total_steps, w: (done + 1) / total_steps / w if w else 0.0,
+            ),
+            mistake(
+                "ends-too-early",
+                "x is step / (total_steps - 1), which is 1 at the last step.",
+                "x is 1 when total_steps updates are done: step / total_steps.",
+                x=lambda done, total_steps: done / (total_steps - 1),
             ),
             mistake(
                 "warm-up-rounded",

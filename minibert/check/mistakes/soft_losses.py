@@ -52,6 +52,38 @@ _TEMPERATURE = (
         z_t=lambda teacher: teacher,
         dstudent=lambda dz_s: dz_s,
     ),
+    mistake(
+        "temperature-multiplied",
+        "The logits are multiplied by tau instead of divided by it.",
+        "A high temperature makes the softmax flatter: divide.",
+        z_s=lambda student, tau: student * tau,
+        z_t=lambda teacher, tau: teacher * tau,
+        dstudent=lambda dz_s, tau: dz_s * tau,
+    ),
+)
+
+_OTHER_AXES = (
+    mistake(
+        "softmax-over-rows",
+        "Both softmaxes run over the rows of the batch (axis 0), not over the classes.",
+        "Examples do not compete with one another; classes do: axis -1.",
+        logp_s=lambda z_s: log_softmax(z_s, 0),
+        p_t=lambda z_t: softmax(z_t, 0),
+    ),
+    mistake(
+        "softmax-over-everything",
+        "Both softmaxes have one sum for the whole array, of rows and classes together.",
+        "Each row's probabilities sum to 1: axis=-1, with keepdims=True.",
+        logp_s=lambda z_s: log_softmax(z_s.ravel()).reshape(z_s.shape),
+        p_t=lambda z_t: softmax(z_t.ravel()).reshape(z_t.shape),
+    ),
+)
+
+_DIVIDED_BY_CLASSES = mistake(
+    "divided-by-classes",
+    "The sum is divided by C, the number of classes.",
+    "shape[0] is the number of rows, shape[-1] that of the classes.",
+    n=lambda student: student.shape[-1],
 )
 
 _SUMMED = mistake(
@@ -66,6 +98,21 @@ _TEACHER_NOT_SUBTRACTED = mistake(
     "The teacher's probabilities are not subtracted from the student's.",
     "Where both agree the gradient is 0: it is made of p_s - p_t.",
     d=lambda p_s: p_s,
+)
+
+_GRADIENT_WITHOUT_TEMPERATURE = mistake(
+    "gradient-probabilities-without-temperature",
+    "The gradient's probabilities are of logits that are not divided by tau.",
+    "They are those of the forward, whose logits were divided by tau.",
+    d=lambda student, teacher: softmax(student) - softmax(teacher),
+    dstudent=lambda dz_s, tau: dz_s / tau,
+)
+
+_GRADIENT_SOFTMAX_AGAIN = mistake(
+    "gradient-softmax-again",
+    "p_s - p_t is sent through the softmax's derivative once more.",
+    "It is the gradient of the logits already: the softmax's derivative is in it.",
+    d=lambda p_s, p_t: softmax_gradient(p_s - p_t, p_s),
 )
 
 _SOFT_FORWARD = (
@@ -92,6 +139,27 @@ _SOFT_FORWARD = (
         d=lambda p_s, p_t: total(p_t) * p_s - p_t,
     ),
     mistake(
+        "student-without-softmax",
+        "The student's logits are taken for log p_s, without a softmax.",
+        "Raising every logit would lower such a loss without end: subtract log sum exp.",
+        logp_s=lambda z_s: z_s,
+        d=lambda p_t: -p_t,
+    ),
+    mistake(
+        "student-without-logarithm",
+        "The student's probabilities are taken where their logarithm belongs.",
+        "A cross-entropy is -sum p_t log p_s: log_softmax for the student.",
+        loss=lambda p_t, p_s, n: -(p_t * p_s).sum() / n,
+        d=lambda p_t, p_s: softmax_gradient(-p_t, p_s),
+    ),
+    mistake(
+        "logarithm-of-sum",
+        "The logarithm is taken of each row's sum of p_t p_s.",
+        "The logarithm stands within the sum: -sum p_t log p_s.",
+        loss=lambda p_t, p_s, n: -np.log(total(p_t * p_s)).sum() / n,
+        d=lambda p_t, p_s: softmax_gradient(-p_t / total(p_t * p_s), p_s),
+    ),
+    mistake(
         "divergence",
         "The teacher's entropy is subtracted: that is the divergence KL(teacher || student).",
         "The gradient is the same, since the teacher is fixed, but the number is not.",
@@ -110,6 +178,8 @@ _SOFT_FORWARD = (
         loss=lambda p_t, logp_s, n: (p_t * logp_s).sum() / n,
         d=lambda p_s, p_t: p_t - p_s,
     ),
+    *_OTHER_AXES,
+    _DIVIDED_BY_CLASSES,
     _SUMMED,
 )
 
@@ -121,6 +191,14 @@ _SOFT_GRADIENT = (
         dstudent=lambda dz_s: dz_s,
     ),
     _TEACHER_NOT_SUBTRACTED,
+    _GRADIENT_SOFTMAX_AGAIN,
+    _GRADIENT_WITHOUT_TEMPERATURE,
+    mistake(
+        "gradient-of-probabilities",
+        "The gradient is that of the probabilities, -p_t / p_s, not of the logits.",
+        "Send it through the softmax's derivative; what comes out is p_s - p_t.",
+        d=lambda p_s, p_t: -p_t / p_s,
+    ),
     mistake(
         "gradient-upstream-forgotten",
         "The gradient is not multiplied by dloss.",
@@ -213,6 +291,7 @@ FORMULAS = (
                 "The factor is tau instead of tau^2.",
                 "The gradient loses 1/tau in the softmax's slope and 1/tau in the chain rule.",
                 factor=lambda tau: tau,
+                dstudent=lambda dz_s, tau: dz_s / tau,
             ),
             *_TEMPERATURE,
             mistake(
@@ -228,6 +307,22 @@ FORMULAS = (
                 "A divergence is 0 where both agree: subtract the teacher's entropy.",
                 divergence=lambda p_t, logp_s: -(p_t * logp_s).sum(),
             ),
+            mistake(
+                "without-log-softmax",
+                "Logits are compared, p_t (z_t - z_s), without the logarithms of their softmax.",
+                "Both logarithms are log_softmax: subtract log sum exp on either side.",
+                divergence=lambda p_t, z_t, z_s: (p_t * (z_t - z_s)).sum(),
+                d=lambda p_t: -p_t,
+            ),
+            mistake(
+                "bracket-forgotten",
+                "Only log p_t is multiplied by p_t: p_t log p_t - log p_s.",
+                "The teacher's probability weighs the whole difference: p_t (log p_t - log p_s).",
+                divergence=lambda p_t, logp_t, logp_s: (p_t * logp_t - logp_s).sum(),
+                d=lambda p_s: p_s.shape[-1] * p_s - 1,
+            ),
+            *(m._replace(steps=m.steps | {"logp_t": lambda p_t: np.log(p_t)}) for m in _OTHER_AXES),
+            _DIVIDED_BY_CLASSES,
             _SUMMED,
             mistake(
                 "sign-exchanged",
@@ -254,6 +349,8 @@ FORMULAS = (
                 dstudent=lambda dz_s: dz_s,
             ),
             _TEACHER_NOT_SUBTRACTED,
+            _GRADIENT_SOFTMAX_AGAIN,
+            _GRADIENT_WITHOUT_TEMPERATURE,
             mistake(
                 "gradient-upstream-forgotten",
                 "The gradient is not multiplied by dloss.",

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from minibert.check.mistakes.notation import softmax_gradient, total
+from minibert.check.mistakes.notation import log_softmax, softmax, softmax_gradient, total
 from minibert.check.mistakes.steps import Step, Steps, mistake
 
 
@@ -18,9 +18,14 @@ def _inputs(rng, z):
     return {"x": x}
 
 
-def _largest(x):
-    """1 at the largest entry of each row: the gradient of the maximum."""
-    return x == x.max(-1, keepdims=True)
+def _largest(x, axis=-1):
+    """1 at the largest entry along an axis: the gradient of the maximum."""
+    return x == x.max(axis, keepdims=True)
+
+
+def _shift_gradient(d, largest, axis=-1):
+    """The gradient of x less its maximum, which does not cancel in what follows."""
+    return d - largest * total(d, axis)
 
 
 def _softmax_over(axis):
@@ -123,6 +128,48 @@ SOFTMAX = Steps(
             dx=lambda p, dp, dot: p * (dot - dp),
         ),
         mistake(
+            "sum-over-everything",
+            "The maximum is each row's, but the sum is of the whole array: e / e.sum().",
+            "Each row sums to 1 by itself: sum over axis -1, with keepdims=True.",
+            divisor=lambda e: total(e, None),
+            dx=lambda p, dp, x: _shift_gradient(p * (dp - total(dp * p, None)), _largest(x)),
+        ),
+        mistake(
+            "sum-over-tokens",
+            "The maximum is over the last axis, but the sum over the tokens (axis 1).",
+            "Both are over axis -1, with keepdims=True.",
+            divisor=lambda e: total(e, 1),
+            dx=lambda p, dp, x: _shift_gradient(p * (dp - total(dp * p, 1)), _largest(x)),
+        ),
+        mistake(
+            "maximum-over-tokens",
+            "The maximum that is taken off runs over the tokens (axis 1), the sum over axis -1.",
+            "The maximum cancels only if it is one number for a whole row of the sum.",
+            shifted=lambda x: x - x.max(1, keepdims=True),
+            dx=lambda p, dp, dot, x: _shift_gradient(p * (dp - dot), _largest(x, 1), 1),
+        ),
+        mistake(
+            "maximum-over-batch",
+            "The maximum that is taken off runs over the batch (axis 0), the sum over axis -1.",
+            "The maximum cancels only if it is one number for a whole row of the sum.",
+            shifted=lambda x: x - x.max(0, keepdims=True),
+            dx=lambda p, dp, dot, x: _shift_gradient(p * (dp - dot), _largest(x, 0), 0),
+        ),
+        mistake(
+            "mean-for-sum",
+            "The exponentials are divided by their mean instead of their sum.",
+            "Divided by the mean, a row sums to the number of its entries instead of 1.",
+            divisor=lambda e: e.mean(-1, keepdims=True),
+            dot=lambda dp, p: (dp * p).mean(-1, keepdims=True),
+        ),
+        mistake(
+            "exp-forgotten",
+            "There is no exp: x - max is divided by its sum.",
+            "exp makes every entry positive, and the largest score the largest probability.",
+            e=lambda shifted: shifted,
+            dx=lambda dp, dot, divisor, x: _shift_gradient((dp - dot) / divisor, _largest(x)),
+        ),
+        mistake(
             "gradient-diagonal",
             "Only the diagonal of the derivative is used: dx = dp p (1 - p).",
             "Every score moves every probability of its row: subtract sum(dp p).",
@@ -151,6 +198,36 @@ SOFTMAX = Steps(
             "dx is p - dp, as if dp were labels.",
             "p - labels is the gradient of softmax and cross-entropy together.",
             dx=lambda p, dp: p - dp,
+        ),
+        mistake(
+            "gradient-p-forgotten",
+            "The factor p is missing: dx = dp - sum(dp p).",
+            "In (1') the whole bracket is multiplied by p.",
+            dx=lambda dp, dot: dp - dot,
+        ),
+        mistake(
+            "gradient-bracket",
+            "The sum is not multiplied by p: dx = p dp - sum(dp p).",
+            "In (1') the whole bracket is multiplied by p.",
+            dx=lambda p, dp, dot: p * dp - dot,
+        ),
+        mistake(
+            "gradient-over-everything",
+            "The sum in the gradient runs over the whole array: the axis is missing.",
+            "The backward sums over the axis that the forward normalized.",
+            dot=lambda dp, p: total(dp * p, None),
+        ),
+        mistake(
+            "gradient-averaged",
+            "The mean of dp p is subtracted instead of the sum.",
+            "The probabilities are the weights already; they sum to 1.",
+            dot=lambda dp, p: (dp * p).mean(-1, keepdims=True),
+        ),
+        mistake(
+            "gradient-upstream-forgotten",
+            "dx is p (1 - p), without dp.",
+            "A backward returns the loss's gradient: (1') has dp in both places.",
+            dx=lambda p: p * (1 - p),
         ),
     ),
 )
@@ -225,6 +302,58 @@ LOG_SOFTMAX = Steps(
             dx=lambda dlogp, p, all_dlogp: p * all_dlogp - dlogp,
         ),
         mistake(
+            "maximum-taken-off-twice",
+            "The maximum is taken off twice: x - max has it already, and it is subtracted again.",
+            "log p is x - log sum exp(x), where log sum exp(x) = max + log sum exp(x - max).",
+            logp=lambda shifted, divisor, x: shifted - x.max(-1, keepdims=True) - np.log(divisor),
+            dx=lambda dlogp, p, all_dlogp, x: dlogp - (p + _largest(x)) * all_dlogp,
+        ),
+        mistake(
+            "sum-over-everything",
+            "The maximum is each row's own, but one sum over the whole array serves all.",
+            "Each row's probabilities sum to 1: sum over axis -1, with keepdims=True.",
+            divisor=lambda e: total(e, None),
+            dx=lambda dlogp, p, x: _shift_gradient(dlogp - p * total(dlogp, None), _largest(x)),
+        ),
+        mistake(
+            "maximum-over-tokens",
+            "The maximum that is taken off runs over the tokens (axis 1), the sum over axis -1.",
+            "The maximum cancels only if it is one number for a whole row of the sum.",
+            shifted=lambda x: x - x.max(1, keepdims=True),
+            dx=lambda dlogp, p, all_dlogp, x: _shift_gradient(
+                dlogp - p * all_dlogp, _largest(x, 1), 1
+            ),
+        ),
+        mistake(
+            "log-of-mean",
+            "The logarithm is of the exponentials' mean instead of their sum.",
+            "The probabilities sum to 1 only when divided by the sum.",
+            logp=lambda shifted, e: shifted - np.log(e.mean(-1, keepdims=True)),
+        ),
+        mistake(
+            "sum-of-logs",
+            "The logarithm comes before the sum: the logarithms of the exponentials are summed.",
+            "log undoes exp only without a sum between; first sum(exp(x - max)), then log.",
+            logp=lambda shifted: shifted - total(shifted),
+            dx=lambda dlogp, all_dlogp, x: (
+                dlogp - all_dlogp + (x.shape[-1] - 1) * _largest(x) * all_dlogp
+            ),
+        ),
+        mistake(
+            "log-of-sum-forgotten",
+            "The sum of the exponentials is subtracted, without its logarithm.",
+            "log(e / sum) is x - max - log(sum).",
+            logp=lambda shifted, divisor: shifted - divisor,
+            dx=lambda dlogp, e, all_dlogp, x: _shift_gradient(dlogp - e * all_dlogp, _largest(x)),
+        ),
+        mistake(
+            "softmax-twice",
+            "The log-softmax is taken of the probabilities: softmax comes before it once more.",
+            "log_softmax has the softmax in it, and takes the scores.",
+            logp=lambda p: log_softmax(p),
+            dx=lambda dlogp, p, all_dlogp: softmax_gradient(dlogp - softmax(p) * all_dlogp, p),
+        ),
+        mistake(
             "gradient-sum-forgotten",
             "The sum of dlogp is missing: dx = dlogp - p.",
             "p is multiplied by the row's sum of dlogp, which is seldom 1.",
@@ -241,6 +370,24 @@ LOG_SOFTMAX = Steps(
             "The logarithms stand where the probabilities belong: dx = dlogp - logp sum(dlogp).",
             "The forward's result is log p: take exp of it first.",
             dx=lambda dlogp, logp, all_dlogp: dlogp - logp * all_dlogp,
+        ),
+        mistake(
+            "gradient-over-tokens",
+            "The sum of dlogp runs over axis 1 instead of the last axis.",
+            "The backward sums over the axis that the forward normalized.",
+            all_dlogp=lambda dlogp: total(dlogp, 1),
+        ),
+        mistake(
+            "gradient-averaged",
+            "The mean of dlogp is taken instead of the sum.",
+            "Every dlogp of the row moves log sum exp(x), whose gradient is p: they add.",
+            all_dlogp=lambda dlogp: dlogp.mean(-1, keepdims=True),
+        ),
+        mistake(
+            "gradient-p-forgotten",
+            "The sum is not multiplied by p: dx = dlogp - sum(dlogp).",
+            "The gradient of log sum exp(x) is p, the factor of the sum.",
+            dx=lambda dlogp, all_dlogp: dlogp - all_dlogp,
         ),
     ),
 )

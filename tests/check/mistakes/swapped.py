@@ -258,6 +258,10 @@ def _schedule(run):
     )
 
 
+def _f1_macro(run):
+    return lambda predicted, labels, average: run(np.asarray(predicted), np.asarray(labels))
+
+
 def _masks(run):
     """The library rounds the number of weights; the plain formula cuts it off."""
 
@@ -383,9 +387,7 @@ PLACES = {
     ),
     "encode_pair": Place("minibert.text.tokenizer.encode_batch", "longest-first", _encode_batch),
     "matthews": _case("binary one-answer"),
-    "f1_macro": _case(
-        "macro", lambda run: lambda predicted, labels, average: run(predicted, labels)
-    ),
+    "f1_macro": _case("macro", _f1_macro),
 }
 
 
@@ -412,6 +414,7 @@ TESTS = {
     ),
     # In the tokenizer words are parts of a text: there one cannot be empty, or hold a space.
     "basic_tokenize": Tests("text/test_basic_tokens.py", "basic_tokenize", "test_words"),
+    "f1_macro": Tests("eval/test_metrics.py", "f1", "test_macro_f1", _f1_macro),
     "encode_pair": Tests(
         "text/test_tokenizer_call.py", "", "test_padding_id_of_pairs_is_the_vocabularys"
     ),

@@ -1,9 +1,10 @@
 from minibert import ops
-from minibert.check.mistakes.activations import FORMULAS
+from minibert.check.mistakes import activations, gelu
 
 from .proofs import assert_right, each_call, each_forward_mistake
 from .proportional import assert_proportional_derivative, plain
 
+FORMULAS = (*gelu.FORMULAS, *activations.FORMULAS)
 LIBRARY = {
     "gelu": plain(ops.gelu_forward, ops.gelu_backward),
     "gelu_tanh": plain(ops.gelu_tanh_forward, ops.gelu_tanh_backward),

@@ -1,9 +1,11 @@
 """The catalogue's distances: right as they stand, mistakes with their gradients."""
 
 from minibert import ops
-from minibert.check.mistakes.distances import FORMULAS
+from minibert.check.mistakes import contrastive, distances
 
 from .proofs import assert_derivative, assert_right, each_call, each_forward_mistake
+
+FORMULAS = distances.FORMULAS + contrastive.FORMULAS
 
 
 def mse(a, b):

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from minibert.check.mistakes.distillation import FORMULAS, LOWEST
+from minibert.check.mistakes import attention_losses, distillation
+from minibert.check.mistakes.attention_losses import LOWEST
 from minibert.distill import TinyBertSpec, tinybert_loss, uniform_map
 from minibert.distill.projections import HIDDEN
 from minibert.model import Encoded
 
 from .proofs import assert_derivative, assert_right, each_call, each_forward_mistake
 
+FORMULAS = attention_losses.FORMULAS + distillation.FORMULAS
 OPS = {steps.op: steps for steps in FORMULAS}
 # Where a padded key is -10000 on one side only, its square's rounding is all there is to see.
 TOLERANCE = {"attention-loss-repo-only-student-cleaned": 1e-2}

@@ -25,7 +25,12 @@ LIBRARY = {
     "sinusoidal_positions": (ops.sinusoidal_positions, None),
 }
 CALLS = [(steps, call) for steps in FORMULAS for call in steps.draw()]
-FORWARD_MISTAKES = [m for m in OPS["embedding"].mistakes if OPS["embedding"].fits(m, "forward")]
+# Its gradient has a name of its own, embedding-gradient-segment-one-row: the forward may be right.
+WITHOUT_GRADIENT = {"embedding-segments-all-zero"}
+FORWARD_MISTAKES = [
+    m for m in OPS["embedding"].mistakes
+    if OPS["embedding"].fits(m, "forward") and m.id not in WITHOUT_GRADIENT
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from minibert.check.mistakes.text import FORMULAS
+from minibert.check.mistakes import pairs, text
 from minibert.text import basic_tokenize, wordpiece
 from minibert.text.encode import encode_batch
 
@@ -32,6 +32,7 @@ LIBRARY = {
     "basic_tokenize": lambda text: (basic_tokenize(text),),
     "encode_pair": encode_pair,
 }
+FORMULAS = (*text.FORMULAS, *pairs.FORMULAS)
 CALLS = [(steps, call) for steps in FORMULAS for call in steps.draw()]
 
 
