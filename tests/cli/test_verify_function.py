@@ -55,7 +55,7 @@ def test_a_wrong_one(mine, capsys):
     assert command("verify", "relu", "--function", f"{mine}:wrong") == 1
     out = capsys.readouterr().out
     assert out.startswith("relu: WRONG (forward, values): y is wrong in 3 of 3 cases\n")
-    assert "[relu-absolute-value" in out or "[relu-absolute" in out
+    assert "[relu-absolute" in out
     assert ", expected 0," in out
     both = "--function", f"{mine}:relu", "--gradient", f"{mine}:wrong_gradient"
     assert command("verify", "relu", *both) == 1
@@ -73,7 +73,7 @@ def test_json_is_json_whatever_the_function_prints(name, status, mine, capfd):
     assert found["ok"] is (status == 0)
     assert found["gate"] == {"relu": "", "wrong": "values", "missing": "import"}[name]
     assert found["again"] == f"minibert verify relu --function {mine}:{name} --seed 1"
-    assert ("{loud" in found["printed"]) == (name != "missing") or name == "missing"
+    assert "{loud" in found["printed"]
 
 
 def test_levels(mine, capsys):
