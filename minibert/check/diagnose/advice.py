@@ -49,7 +49,7 @@ def _shifted_32(inputs):
 
 
 def _all_padding(inputs):
-    return inputs | {"bias": np.full_like(inputs["bias"], np.finfo(np.float64).min / 2)}
+    return inputs | {"bias": np.full_like(inputs["bias"], np.finfo(np.float32).min / 2)}
 
 
 TRIALS = {

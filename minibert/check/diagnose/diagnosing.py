@@ -95,7 +95,13 @@ def diagnose(
     extra = [Planned("forward", t.name, "extreme", t.inputs) for t in edge]
     plan = make_plan(steps, calls, parts, extra)
     ran = run_apart(target, plan, hint=steps, time_limit=time_limit)
-    found = _through_gates(steps, parts, calls, ran)
+    try:
+        found = _through_gates(steps, parts, calls, ran)
+    except Exception as error:  # of results that nobody thought of
+        said = f"what it returned cannot be compared ({type(error).__name__}: {error!s:.200})"
+        found = Diagnosis(steps.op, False, " and ".join(parts), "shape", said)
+    if case is not None:
+        found = found.with_(certain=False)  # sizes are not told apart
     found = found.with_(
         advice=_advice(steps, edge, ran, found) if found.gate not in ("import", "run") else (),
         notes=tuple(dict.fromkeys(note for r in ran.results.values() for note in r.notes)),
@@ -142,8 +148,12 @@ def _advice(steps, edge, ran, diagnosis):
             found.append(f"with float32 inputs the {part} fails: {result.error.message}.")
         elif kind == "float32" and "float64" in result.dtypes.values():
             found.append(
-                f"the {part} answers float32 in float64: a NumPy scalar, or an array without dtype?"
+                f"with float32 inputs the {part} returns float64; np.sqrt(n) of a number does that:"
+                " take math.sqrt(n), or .astype(x.dtype)"
             )
+    changed = {name for r in ran.results.values() for name in r.changed}
+    if changed and diagnosis.ok:
+        found.append(f"it changes {', '.join(sorted(changed))} in place, and so does the caller's")
     if ran.running is not None and ran.running[2] in ("float32", "extreme"):
         part, name, kind = ran.running
         at = "with float32 inputs" if kind == "float32" else f"at {name}"
@@ -185,8 +195,11 @@ def _called(function):
     """A function in a call of Python; what has no name of its own is f."""
     if isinstance(function, str):
         return repr(function)
-    name = getattr(function, "__name__", "f")
-    return name if name.isidentifier() else "f"
+    try:
+        name = function.__name__
+    except Exception:  # an object may raise anything
+        return "f"
+    return name if isinstance(name, str) and name.isidentifier() else "f"
 
 
 def _check(steps, forward, gradient, hint_level, seed, time_limit):

@@ -21,7 +21,12 @@ from minibert.check.diagnose.explain import Cause
 LEVELS = (0, 1, 2, 3)
 LONGEST = 160  # characters of a line
 RELATED = ": it "  # between a step and what its numbers are of the right ones
-PASSED, CERTAIN = "right", "consistent with one mistake, and with nothing else that is known here"
+MOST = 12  # items of a list that are shown
+ALONE = ", and with nothing else that is known here"
+GATES = {  # what was found before, in words
+    "import": "it loads", "run": "runs", "shape": "has the right shapes", "finite": "no NaN",
+    "inputs": "leaves its inputs alone", "repeatable": "repeats itself", "values": "right",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ class Diagnosis:
 
     def _lines(self):
         if self.ok:
-            yield " ".join(filter(None, [f"{self.op}: {PASSED} ({self.part}).", self.measured]))
+            yield " ".join(filter(None, [f"{self.op}: right ({self.part}).", self.measured]))
         else:
             yield f"{self.op}: WRONG ({self.part}, {self.gate}): {self.headline}"
         yield from self._consistent_with()
@@ -155,15 +160,17 @@ class Diagnosis:
             yield from (f"  {line}" for line in mismatch.lines())
         if self.unexplained:
             yield f"  No explanation was found for {', '.join(self.unexplained)}."
+        if not self.causes and self.ruled_out and self.gate == "values":
+            yield "  No mistake of the catalogue, no two together, and no plain relation fits."
         if self.passed and not self.ok:
-            yield f"Passed before: {', '.join(self.passed)}."
+            yield f"Before that: {_in_words(self.passed)}."
         if self.ruled_out:
-            yield f"Ruled out: {_some(self.ruled_out)}."
+            yield f"Ruled out: {len(self.ruled_out)} other mistakes of {self.op}."
         yield from (f"Advice: {line}" for line in self.advice)
         yield from (f"Note: {line}." for line in self.notes)
         if self.printed:
             yield "It printed:"
-            yield from (f"  | {line}" for line in self.printed.splitlines()[:20])
+            yield from (f"  | {line[:LONGEST]}" for line in self.printed.splitlines()[:20])
         if self.again:
             yield f"Again: {self.again}"
 
@@ -172,22 +179,15 @@ class Diagnosis:
         if not self.causes:
             if self.look_at:
                 yield f"  Look again at step {self.look_at} of the formula."
-            if self.ruled_out and self.gate == "values":
-                yield "  No mistake of the catalogue, no two together, and no plain relation fits."
             return
         first = self.causes[0]
         both = [c for c in self.causes[1:2] if first.also and c.id == first.also]
-        how = CERTAIN if self.certain else "consistent with"
-        if both:
-            how = f"{how.replace('one mistake', 'two mistakes')}, together" if self.certain else (
-                "consistent with two mistakes together"
-            )  # fmt: skip
-        yield f"  {how[0].upper()}{how[1:]}:"
-        for cause in (first, *both):
-            yield f"  -> {cause.sentence}"
-            step = f", step {cause.step}" if cause.step else ""
-            yield f"     {cause.lesson + ' ' if cause.lesson else ''}[{cause.id}{step}]"
-        others = self.causes[1 + len(both) :]
+        each = [c for c in self.causes[1:] if first.of and c.of != first.of]
+        what = " these two mistakes together" if both else " one mistake" if self.certain else ""
+        yield f"  Consistent with{what}{ALONE if self.certain else ''}:"
+        for cause in (first, *both, *each):
+            yield from _in_full(cause)
+        others = [c for c in self.causes[1:] if c not in both and c not in each]
         if others:
             yield "  It is consistent as well with:"
             yield from (f"  -  {cause.sentence} [{cause.id}]" for cause in others[:5])
@@ -202,6 +202,24 @@ class Diagnosis:
 
 
 _OBJECTS = ("causes", "mismatches")
+
+
+def _in_full(cause):
+    """A cause in a line or two, with its lesson."""
+    place = f"[{cause.id}{f', step {cause.step}' if cause.step else ''}]"
+    if not cause.lesson:
+        yield f"  -> {cause.sentence} {place}"
+        return
+    yield f"  -> {cause.sentence}"
+    yield f"     {cause.lesson} {place}"
+
+
+def _in_words(passed):
+    """The gates that were passed, those of a forward that is right as one."""
+    if "forward values" in passed:
+        passed = ["forward values", *passed[passed.index("forward values") + 1 :]]
+    words = [GATES[name.split()[-1]] for name in passed]
+    return ", ".join("the forward is right" if w == "right" else w for w in words)
 
 
 def _finite(mismatch):
@@ -224,12 +242,9 @@ def _escaped(c):
 
 
 def _number(x):
+    if isinstance(x, list) and len(x) > MOST:
+        return f"{x[:MOST]!r} and {len(x) - MOST} more"
     return f"{x:.9g}" if isinstance(x, float) else repr(x)
-
-
-def _some(ids, most=6):
-    more = len(ids) - most
-    return ", ".join(ids[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def told(diagnosis, level):
@@ -248,6 +263,8 @@ def told(diagnosis, level):
     if level is None:
         return diagnosis
     found = vars(diagnosis) | {"hint_level": level, "mismatches": (), "measured": ""}
+    if level == 0:
+        found["advice"] = ()
     if level >= 1:
         found["mismatches"] = tuple(
             Mismatch(m.name, m.case, m.differing, m.total, m.where, m.got, facts=m.facts)

@@ -40,6 +40,8 @@ class Cause(NamedTuple):
         Where in the formula: "(1) s".
     also : str
         The id of the other cause where it takes two.
+    of : str
+        The result that it explains, where others have causes of their own.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Cause(NamedTuple):
     lesson: str = ""
     step: str = ""
     also: str = ""
+    of: str = ""
 
     def __str__(self):
         return f"{self.id}: {self.sentence}"
@@ -150,8 +153,15 @@ class _Search:
             if a.steps.keys() & b.steps.keys() or a.steps.keys() | b.steps.keys() in same:
                 continue
             if self.fits(self.far(lambda o, a=a, b=b: (a.steps | b.steps, None))):
+                a, b = sorted((a, b), key=self.left)  # first what explains more
                 found.append((self.cause(a, also=b.id), self.cause(b, also=a.id)))
         return found
+
+    def left(self, m):
+        """How far a mistake alone is from what was got, over all cases."""
+        predicted = ((o, self.predicted(o, m.steps)) for o in self.observed)
+        errors = (FAR if p is None else distance(o.got, p, o.floors) for o, p in predicted)
+        return sum(min(error, 1.0) for error in errors)
 
     def of_results(self, kind=relations):
         """A relation of each wrong output to what is expected."""
@@ -166,7 +176,7 @@ class _Search:
                 for r in first
                 if all(r.id in {s.id for s in others} for others in found.values())
             ]
-        return [Cause(r[0].id, _said([name], r[0].phrase)) for name, r in found.items()]
+        return [Cause(r[0].id, _said([name], r[0].phrase), of=name) for name, r in found.items()]
 
     def relations(self, name, expected=None, kind=relations):
         """The relations of one output, to what is expected or to what a mistake gives."""
@@ -190,8 +200,9 @@ class _Search:
                     said = f"As if step {step.number} {step.name} were {name}: it is left out."
                     id = f"step-{step.name}-left-out"
                     found.append(Cause(id, said, "", self.where([step.name])))
-            said = f"As if in step {step.number} {step.name}"
-            found += self.spoiled(step.name, truth[step.name], said, f"step-{step.name}")
+            said = f"As if in step {step.number} {step.name}".replace("  ", " ")
+            plain = bool(parameters(step.function))  # of a constant only a factor says anything
+            found += self.spoiled(step.name, truth[step.name], said, f"step-{step.name}", plain)
         for name, _ in self.steps.arguments(self.part):
             found += self.spoiled(name, truth.get(name), f"As if the input {name}", f"input-{name}")
         return found
@@ -201,7 +212,7 @@ class _Search:
         """By case, the factors with a name."""
         return {o.case: plain_factors(self.constants(o)) for o in self.observed}
 
-    def spoiled(self, name, value, said, id):
+    def spoiled(self, name, value, said, id, plain=True):
         """The ways to spoil one number of the formula that fit."""
         if not isinstance(value, (float, np.floating)) and (
             not isinstance(value, np.ndarray) or not is_real(value)
@@ -209,7 +220,7 @@ class _Search:
             return []
         return [
             Cause(f"{id}-{way}", f"{said} {phrase}.", "", self.where([name]))
-            for way, phrase, f in ways(value, self.factors)
+            for way, phrase, f in ways(value, self.factors, plain)
             if self.fits(self.far(lambda o, f=f: (None, {name: lambda x: f(x, o)})))
         ]
 
@@ -242,7 +253,7 @@ class _Search:
             ]
             found = found or [Cause(r.id, _said([name], r.phrase)) for r in self.relations(name)]
             if found:
-                causes[found[0].id] = found[0]
+                causes.setdefault(found[0].id, found[0]._replace(of=name))
             else:
                 left.append(name)
         return list(causes.values()), tuple(left) if causes else ()
@@ -288,7 +299,7 @@ class _Search:
         """The first of some steps, with its number."""
         for step in self.steps.steps:
             if step.name in names and step.name in self.steps.needed(self.part):
-                return f"{step.number} {step.name}"
+                return f"{step.number} {step.name}".strip()
         return ""
 
 

@@ -9,8 +9,9 @@ from minibert.check.diagnose.places import letters_of, mismatch, shape_hint, sha
 from minibert.check.diagnose.relations import named_constants
 from minibert.check.diagnose.yielded import first_wrong_step
 
-HALF = {"float16", "bfloat16"}
 FRAMES = 3  # of the function's own, the innermost
+NEAR = 1e-3  # a relative error of what is right but for its precision
+IN_PLACE = ("adamw", "bert_adam", "clip_global")  # whose implementations often update in place
 
 
 def did_not_import(steps, name, ran):
@@ -51,13 +52,14 @@ def wrong_shape(part):
                 return _failed(part, "shape", f"{name} is {got.dtype}, wanted {expected.dtype}")
             if got.shape != expected.shape and expected.dtype.kind != "U":
                 sizes = named_constants(observed.inputs, dict(part.steps.arguments(part.name)))
-                seems = f", which seems to be {letters_of(got.shape, sizes)}" if got.ndim else ""
+                seems = f" it seems to be {letters_of(got.shape, sizes)}" if got.ndim else ""
                 said = (
                     f"{name} has the shape {shape_text(got.shape)}, wanted "
                     f"{shape_text(expected.shape, axes)}"
                 )
                 hint = shape_hint(got.shape, expected.shape, axes)
-                found = _failed(part, "shape", said, [f"In the case {observed.case}{seems}."])
+                where = [f"In the case {observed.case}{seems}."]
+                found = _failed(part, "shape", said, where)
                 return _explained(part, found.with_(hints=(hint,) if hint else ()))
     return None
 
@@ -92,6 +94,8 @@ def _of_not_finite(part):
 
 def changed_inputs(part):
     """An input is no longer what it was."""
+    if part.steps.op in IN_PLACE:
+        return None
     for call, result in part.returned:
         if result.changed:
             names = ", ".join(result.changed)
@@ -99,9 +103,8 @@ def changed_inputs(part):
             right = part.judged[0]
             more = "What it returns is right." if right else "What it returns is wrong as well."
             hint = "Write x = x - y instead of x -= y, or take a copy first."
-            return _failed(part, "inputs", f"{said} (case {call.case})", (more,)).with_(
-                hints=(hint,)
-            )
+            found = _failed(part, "inputs", f"{said} (case {call.case})")
+            return found.with_(hints=(hint, more))
     return None
 
 
@@ -137,10 +140,14 @@ def wrong_values(part):
     """A `Diagnosis` in any case: right ones, too, are told how near they came."""
     ok, rtol, explained = part.judged
     if ok:
-        cases = f"{len(part.calls)} cases" if len(part.calls) > 1 else f"case {part.calls[0].case}"
-        near = f"{part.name}: {cases} agree, largest relative error {part.error:.1e}"
+        many = len(part.calls) > 1
+        cases = f"{len(part.calls)} cases agree" if many else f"case {part.calls[0].case} agrees"
+        near = f"{part.name}: {cases}, largest relative error {part.error:.1e}"
         if rtol > part.exact and not part.single:
-            near += ", which is float32's precision"
+            near += ": " + (
+                "it computes in float32" if part.rounded else
+                "more than float64's rounding; is a part in float32, or a constant rounded?"
+            )  # fmt: skip
         return Diagnosis(part.steps.op, True, part.name, measured=near)
     wrong = [o for o in part.observed if o.error > rtol]
     first = wrong[0]
@@ -150,13 +157,17 @@ def wrong_values(part):
     said = f"{_are(names)} {some}"
     hints = []
     right = [o.case for o in part.observed if o not in wrong] if len(wrong) < 4 else []
-    if right and part.steps.calls is None:
+    if right and part.steps.calls is None and part.error > NEAR:
         hints.append(f"It is right in the case {', '.join(right)}: sizes written into the code?")
     if rtol == part.exact and any(o.got[n].dtype.kind in "iu" and is_real(o.expected[n])
                                   for o in wrong for n in names if n in o.got):  # fmt: skip
         hints.append("It returns whole numbers: were floats stored in an array of integers?")
-    coarse = {kind for _, r in part.returned for kind in r.dtypes.values()} & HALF
-    hints += [f"It answers in {kind}: compute in float32, or in float64." for kind in coarse]
+    if any(kind == "bool" for kind in part.kinds):
+        hints.append("It returns true and false: a comparison where a product is meant?")
+    if part.half:
+        hints.append("It answers in float16: compute in float32, or in float64.")
+    if part.error <= NEAR and not explained.causes:
+        hints.append(f"It is nearly right ({part.error:.0e}): in float32, or by differences?")
     found = _with(_failed(part, "values", said).with_(mismatches=shown), explained)
     step = first_wrong_step(part, rtol)
     if step is not None:
@@ -191,7 +202,8 @@ def _ended(part, call):
 
 def _raised(part, call, error):
     """An exception, with what the calls that did run are consistent with."""
-    said = f"it raises {error.type}: {error.message}" if error.type else error.message
+    said = f"it raises {error.type}" if error.type else error.message
+    said += f": {error.message}" if error.type and error.message else ""
     details = [*_frames(error.frames), f"Called with {_arguments(part, call)} (case {call.case})."]
     if error.kind != "raised":
         details.append(f"Wanted: {part.steps.signature_of(part.name)}")
@@ -199,10 +211,11 @@ def _raised(part, call, error):
     found = _failed(part, "run", said, details).with_(hints=_hint(error))
     if not part.observed:
         return found
-    ran = ", ".join(o.case for o in part.observed)
+    several = len(part.observed) > 3
+    ran = "other cases" if several else f"the case {', '.join(o.case for o in part.observed)}"
     if part.error <= part.exact:
-        return found.with_(details=(*details, f"It runs, and is right, in the case {ran}."))
-    details += [f"It runs in the case {ran}, and is wrong there."]
+        return found.with_(details=(*details, f"It runs, and is right, in {ran}."))
+    details += [f"It runs in {ran}, and is wrong there."]
     found = _explained(part, found.with_(details=tuple(details)))
     raising = part.raising()
     causes = [cause for cause in found.causes if cause.id in raising]
@@ -220,6 +233,7 @@ HINTS = {
     "mismatch in its core dimension": _TRANSPOSE,
     "not aligned": _TRANSPOSE,
     "Tensor": "The inputs are NumPy arrays: torch.from_numpy makes tensors of them.",
+    "division by zero": "What it was called with stands below: is something 0 there?",
     "index out of range": "Is it a loop that goes one too far, or counts from 1?",
 }
 

@@ -7,7 +7,7 @@ import numpy as np
 from minibert.check.diagnose.explain import Explained, explain
 from minibert.check.diagnose.observed import Observed, floors, is_real, named_arrays
 
-FORWARD, GRADIENT, SINGLE = 1e-9, 1e-6, 1e-5  # relative errors, the last of float32
+FORWARD, GRADIENT, SINGLE, HALF = 1e-9, 1e-6, 1e-5, 5e-3  # relative errors; float32, float16
 
 
 class Part:
@@ -69,10 +69,26 @@ class Part:
         return found
 
     @cached_property
+    def kinds(self):
+        """The dtypes that the function answers in."""
+        return {kind for _, result in self.returned for kind in result.dtypes.values()}
+
+    @cached_property
+    def half(self):
+        """Whether the function answers in float16."""
+        return "float16" in self.kinds
+
+    @cached_property
     def single(self):
         """Whether the function answers in float32, or coarser."""
-        kinds = {kind for _, result in self.returned for kind in result.dtypes.values()}
-        return bool(kinds & {"float32", "float16", "bfloat16"})
+        return "float32" in self.kinds or self.half
+
+    @cached_property
+    def rounded(self):
+        """Whether nearly all the numbers are such as float32 has."""
+        found = [a[a == np.float32(a)].size / max(a.size, 1)
+                 for o in self.observed for a in o.got.values() if is_real(a)]  # fmt: skip
+        return bool(found) and min(found) > 0.9
 
     @cached_property
     def error(self):
@@ -89,6 +105,8 @@ class Part:
         nothing = Explained((), False, ())
         if self.error <= self.exact:
             return True, self.exact, nothing
+        if self.half and self.error <= HALF:
+            return True, HALF, nothing
         if self.error <= SINGLE:
             found = explain(self.steps, self.name, self.observed, max(1e-12, self.error / 100))
             known = {m.id for m in self.steps.mistakes}

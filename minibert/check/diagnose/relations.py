@@ -189,10 +189,10 @@ def _scaled(name):
         return Relation("sign", "has the wrong sign", lambda x: -x)
     count = name.replace(" ", "")
     if count.isupper() and count.isalpha():
-        said = f"is {name} times what is expected: is it a sum instead of a mean?"
+        said = f"is {name} times what is expected: a sum where a mean is meant?"
         return Relation("sum-for-mean", said, None)
     if name.startswith("1/(") or (name.startswith("1/") and name[2:].isupper()):
-        said = f"is {name} of what is expected: is it a mean instead of a sum, or twice a mean?"
+        said = f"is what is expected divided by {name[2:]}: a mean too many, or one for a sum?"
         return Relation("mean-for-sum", said, None)
     return Relation(f"factor-{name}".replace(" ", ""), f"is {name} times what is expected", None)
 

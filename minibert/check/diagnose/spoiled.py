@@ -26,7 +26,7 @@ PLAIN = (
 )
 
 
-def ways(value, factors):
+def ways(value, factors, plain=True):
     """The ways to spoil a value.
 
     Parameters
@@ -35,6 +35,8 @@ def ways(value, factors):
         As it is in one case; its axes tell what it can be summed over.
     factors : dict of str to dict
         By case, the factors that it may be multiplied by, as `plain_factors` names them.
+    plain : bool
+        Whether anything but a factor is tried.
 
     Yields
     ------
@@ -43,7 +45,7 @@ def ways(value, factors):
     function : callable
         ``function(x, observed)`` -> the spoiled value.
     """
-    for id, phrase, function in PLAIN:
+    for id, phrase, function in PLAIN if plain else ():
         yield id, phrase, lambda x, o, f=function: f(x)
     ndim = np.ndim(value)
     for many in range(1, ndim + 1):

@@ -53,5 +53,6 @@ def op_called(name):
     """
     known = name.replace("-", "_")
     if known not in OPS:
-        raise ValueError(f"there is no op {name!r}{nearest_name(known, OPS)}: {', '.join(OPS)}")
+        near = nearest_name(known, OPS)
+        raise ValueError(f"there is no op {name!r}{near}; there are {', '.join(OPS)}")
     return OPS[known]

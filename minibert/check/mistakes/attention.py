@@ -23,6 +23,11 @@ def _over_everything(z):
     return softmax(z.reshape(*z.shape[:2], -1)).reshape(z.shape)
 
 
+def _earlier(scores):
+    """Which keys are not behind their query, (L,L)."""
+    return np.tri(*scores.shape[-2:], dtype=bool)
+
+
 FORMULAS = (
     Steps(
         op="attention",
@@ -135,6 +140,20 @@ FORMULAS = (
                 "The mask is the wrong way round: tokens are hidden, and padding is seen.",
                 "The bias is 0 where a key may be seen, and very negative elsewhere.",
                 masked=lambda s, bias: s + np.where(bias == 0, bias.min(), 0.0),
+            ),
+            mistake(
+                "mask-taken-for-keep",
+                "The bias is taken for a mask of ones and zeros, so that what is to be seen is hidden.",
+                "It is a number to add: 0 where a key may be seen, very negative where not.",
+                masked=lambda s, bias: np.where(bias == 0, -1e9, s),  # without padding: uniform
+                dq=lambda ds, k, scale, bias: (ds * (bias != 0)) @ k * scale,
+                dk=lambda ds, q, scale, bias: T(ds * (bias != 0)) @ q * scale,
+            ),
+            mistake(
+                "causal",
+                "Later tokens are hidden as well, as in GPT.",
+                "BERT's tokens see both sides: only padding is hidden.",
+                p=lambda masked: softmax(np.where(_earlier(masked), masked, -1e9)),
             ),
             mistake(
                 "keys-reshaped",

@@ -11,6 +11,7 @@ import numpy as np
 from minibert.check.mistakes.notation import (
     log_softmax,
     onehot,
+    sigmoid,
     softmax,
     softmax_gradient,
     total,
@@ -233,8 +234,29 @@ FORMULAS = (
                 t=lambda logits, labels: onehot((labels - 1) % logits.shape[-1], logits.shape[-1]),
             ),
             mistake(
+                "last-row-left-out",
+                "The last row is left out: range(B - 1) in a loop.",
+                "range(B) ends at B - 1 by itself.",
+                t=lambda logits, labels: _hot(logits, labels) * _all_but(-1, labels),
+            ),
+            mistake(
+                "first-row-left-out",
+                "The first row is left out: range(1, B) in a loop.",
+                "Rows are counted from 0.",
+                t=lambda logits, labels: _hot(logits, labels) * _all_but(0, labels),
+            ),
+            mistake(
+                "binary",
+                "Each class is asked for yes or no: a sigmoid's loss, and the mean of all B C.",
+                "Exactly one class is right: one softmax over the classes makes them share.",
+                n=lambda logits: logits.size,
+                p=lambda logits: sigmoid(logits),
+                loss=lambda t, logits, n: (np.logaddexp(0, logits) - t * logits).sum() / n,
+                dlogits=lambda t, p, n, dloss: (p - t) * dloss / n,
+            ),
+            mistake(
                 "yes-or-no-for-each-class",
-                "The other classes add -log(1 - p), as in a loss for yes or no.",
+                "The other classes add -log(1 - p), p of the softmax, as in a loss for yes or no.",
                 "Softmax makes the classes share: the label's -log p says it all.",
                 loss=lambda t, p, n: -(t * np.log(p) + (1 - t) * np.log1p(-p)).sum() / n,
                 dlogits=lambda t, p, n, dloss: (

@@ -136,6 +136,12 @@ FORMULAS = (
                 places=lambda ids: np.broadcast_to(2 + np.arange(ids.shape[1]), ids.shape),
             ),
             mistake(
+                "positions-of-tokens",
+                "Positions count tokens that are not padding; padded ones repeat the last.",
+                "Every place has its position, np.arange(L): the mask hides padding later.",
+                places=lambda ids: np.maximum((ids != 0).cumsum(1) - 1, 0),
+            ),
+            mistake(
                 "segments-all-zero",
                 "Every token gets row 0 of the segments, also those of the second text.",
                 "Look up segment[segments]; row 1 is the second text's.",

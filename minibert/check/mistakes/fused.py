@@ -12,7 +12,7 @@ from minibert import ops
 from minibert.check.cases.inputs import gamma, hidden, weight
 from minibert.check.mistakes.gelu import normal_cdf, normal_pdf, tanh_cdf, tanh_pdf
 from minibert.check.mistakes.layers import linear_inputs
-from minibert.check.mistakes.notation import mean, rows, total
+from minibert.check.mistakes.notation import mean, rows, sigmoid, total
 from minibert.check.mistakes.steps import Step, Steps, mistake
 
 
@@ -50,6 +50,13 @@ LINEAR_GELU = Steps(
             "BERT's gelu is the erf form; the two differ by up to 4.7e-4.",
             cdf=lambda h: tanh_cdf(h),
             pdf=lambda h: tanh_pdf(h),
+        ),
+        mistake(
+            "sigmoid-form",
+            "The approximation h * sigmoid(1.702 h) stands for the erf form.",
+            "It is off by up to 2e-2; BERT's gelu is the erf form.",
+            cdf=lambda h: sigmoid(1.702 * h),
+            pdf=lambda h, cdf: 1.702 * cdf * (1 - cdf),
         ),
         mistake(
             "relu",
@@ -233,6 +240,12 @@ LINEAR_ADD_LAYERNORM = Steps(
             "eps is 1e-5 instead of 1e-12.",
             "1e-5 is PyTorch's default; BERT's layers are made with 1e-12.",
             eps=lambda: 1e-5,
+        ),
+        mistake(
+            "eps-1e-6",
+            "eps is 1e-6 instead of 1e-12.",
+            "1e-6 belongs to other models; BERT's layers are made with 1e-12.",
+            eps=lambda: 1e-6,
         ),
         mistake(
             "unbiased-variance",

@@ -9,15 +9,12 @@ import math
 import numpy as np
 
 from minibert import ops
+from minibert.check.mistakes.notation import sigmoid
 from minibert.check.mistakes.steps import Step, Steps, mistake
 
 
 def _inputs(rng, z):
     return {"x": 2 * rng.standard_normal((z.B, z.L, z.D))}
-
-
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 def normal_cdf(x):
@@ -66,14 +63,14 @@ GELU = Steps(
             "sigmoid-form",
             "The approximation x * sigmoid(1.702 x) stands for the erf form.",
             "It is off by up to 2e-2: weights trained with one form want that form.",
-            cdf=lambda x: _sigmoid(1.702 * x),
+            cdf=lambda x: sigmoid(1.702 * x),
             pdf=lambda x, cdf: 1.702 * cdf * (1 - cdf),
         ),
         mistake(
             "silu",
-            "The function is x * _sigmoid(x), which is SiLU.",
+            "The function is x * sigmoid(x), which is SiLU.",
             "GELU weighs x with the normal distribution function, which is steeper.",
-            cdf=lambda x: _sigmoid(x),
+            cdf=lambda x: sigmoid(x),
             pdf=lambda cdf: cdf * (1 - cdf),
         ),
         mistake(
@@ -231,7 +228,7 @@ GELU_TANH = Steps(
             "sigmoid-form",
             "The approximation x * sigmoid(1.702 x) stands for the tanh form.",
             "It is a third form, off by up to 2e-2.",
-            t=lambda x: 2 * _sigmoid(1.702 * x) - 1,
+            t=lambda x: 2 * sigmoid(1.702 * x) - 1,
             dt=lambda t: 0.851 * (1 - t**2),
         ),
         mistake(

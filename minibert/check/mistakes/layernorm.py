@@ -70,6 +70,12 @@ FORMULAS = (
                 eps=lambda: 1e-5,
             ),
             mistake(
+                "eps-1e-6",
+                "eps is 1e-6 instead of 1e-12.",
+                "1e-6 belongs to other models; BERT's layers are made with 1e-12.",
+                eps=lambda: 1e-6,
+            ),
+            mistake(
                 "eps-outside-root",
                 "eps is added to the standard deviation instead of to the variance.",
                 "sigma is sqrt(var + eps), which is at least sqrt(eps) = 1e-6.",

@@ -84,6 +84,13 @@ LINEAR = Steps(
             db=lambda dy, x: x.shape[-1] * rows(dy).sum(0),
         ),
         mistake(
+            "bias-one-number",
+            "Every output gets the same bias, the first one.",
+            "Each output has a bias of its own: output f gets b[f].",
+            y=lambda product, b: product + b[0],
+            db=lambda dy, b: dy.sum() * (np.arange(len(b)) == 0),
+        ),
+        mistake(
             "gradient-dx-transposed",
             "dx is dy W^T instead of dy W, which fits only where W is square.",
             "The forward has W^T, so that the backward has W itself.",

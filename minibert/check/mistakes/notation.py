@@ -34,6 +34,11 @@ def softmax_gradient(dp, p, axis=-1):
     return p * (dp - total(dp * p, axis))
 
 
+def sigmoid(x):
+    """The logistic function, 1 / (1 + exp(-x))."""
+    return 1 / (1 + np.exp(-x))
+
+
 def log_softmax(x, axis=-1):
     """x less the logarithm of the sum of exp(x)."""
     x = x - x.max(axis, keepdims=True)

@@ -94,6 +94,13 @@ MOMENT_MISTAKES = (
         new_v=lambda v, square, beta2: beta2 * v + square,
     ),
     mistake(
+        "square-with-beta1",
+        "The new square has the factor 1 - beta1 instead of 1 - beta2.",
+        "Both factors of (2) add up to 1: .999 and .001.",
+        beta2=lambda: 0.999,  # with another it would be "one-beta"
+        new_v=lambda v, square, beta1, beta2: beta2 * v + (1 - beta1) * square,
+    ),
+    mistake(
         "factors-exchanged",
         "The factors of the old and the new are exchanged: (1 - beta) m + beta g.",
         "beta is what stays of the old: most of it.",

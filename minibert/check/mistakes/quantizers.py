@@ -221,12 +221,6 @@ FORMULAS = (
                 "That is harmless, but here the guard is 1.2e-38, the smallest that is a number.",
                 scale=lambda step: np.where(step == 0, 1.0, step),
             ),
-            mistake(
-                "guard-of-1e-8",
-                "The scale is at least 1e-8.",
-                "That is near harmless, but here the guard is 1.2e-38, the smallest number.",
-                scale=lambda step: np.maximum(step, 1e-8),
-            ),
         ),
     ),
     Steps(
@@ -313,6 +307,12 @@ FORMULAS = (
                 origin=lambda lo, scale: -lo / scale,
                 clipped=lambda shifted: np.clip(shifted, 0, 255),
                 q=lambda clipped: clipped.astype(np.uint8),
+            ),
+            mistake(
+                "zero-point-of-uint8",
+                "The zero point is that of codes from 0 to 255: the -128 is missing.",
+                "Codes of int8 begin at -128: half of these are cut off at 127.",
+                origin=lambda lo, scale: -lo / scale,
             ),
             *ROUNDING,
             mistake(

@@ -70,9 +70,9 @@ def test_what_a_factor_is_called():
         FACTORS["sum-for-mean"], FACTORS["mean-for-sum"], FACTORS["factor-1/sqrt(K)"],
         FACTORS["factor"])]  # fmt: skip
     assert said[0].startswith("is B L times what is expected")
-    assert "a sum instead of a mean" in said[0]
-    assert said[1].startswith("is 1/L of what is expected")
-    assert "a mean instead of a sum" in said[1]
+    assert "a sum where a mean is meant" in said[0]
+    assert said[1].startswith("is what is expected divided by L")
+    assert "one for a sum" in said[1]
     assert said[2] == "is 1/sqrt(K) times what is expected"
     assert said[3] == "is 1.2345 times what is expected, in every case"
 
@@ -251,4 +251,4 @@ def test_a_constant_of_the_sizes_through_diagnose():
 
     found = diagnose("linear", gradient=by_tokens)
     assert ids(found) == ["mean-for-sum"]
-    assert "1/L of what is expected" in found.causes[0].sentence
+    assert "what is expected divided by L" in found.causes[0].sentence
