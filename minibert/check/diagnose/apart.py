@@ -3,6 +3,11 @@
 A child makes the calls of a plan and writes each result as it finishes; the parent waits, at most
 so long, ends the child and all that it started, and reads what there is. Nothing that the function
 does is an exception here: it is part of what became of it, a `Ran`.
+
+This keeps mishaps apart, not malice: a process that theirs starts in a session of its own
+(``setsid``) outlives the run, memory is not limited, and files are theirs to change. A fork has
+none of this process's threads, so that a library that waits for one hangs; a function that ends in
+its first call is then tried in a new interpreter, if it can be imported there.
 """
 
 import contextlib
@@ -16,7 +21,6 @@ import sys
 import tempfile
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +28,7 @@ from minibert.check.diagnose import child
 from minibert.check.diagnose.calls import INTERRUPTED, loaded, make_calls
 from minibert.check.diagnose.files import (
     error_from,
+    read_bytes,
     read_json,
     read_result,
     read_values,
@@ -38,7 +43,14 @@ MOST_PRINTED = 2_000  # characters that are kept
 GRACE = 0.5  # seconds
 UNKNOWN = 1000  # no exit code
 FLOOD = 2**20  # bytes that may lie in the file of printed text
+MOST_WHERE = 100_000  # bytes of what was dumped
+THREADED = ("torch", "numba")  # libraries whose threads a fork is known to miss
 FRESH = "import sys; sys.path.append({!r}); from {} import main; main(sys.argv[1])"
+
+COPY = (
+    "; it ran in a copy of this process, whose threads it does not have: minibert verify ... "
+    "--function FILE.py:NAME starts a new one"
+)
 
 
 def run_apart(target, plan, *, hint, time_limit=20.0, how=None):
@@ -75,19 +87,47 @@ def run_apart(target, plan, *, hint, time_limit=20.0, how=None):
             "if __name__ == '__main__':"
         )
     targets = _by_part(target, plan)
-    wanted = wanted_of(hint, _inputs(plan))
+    with np.errstate(all="ignore"):
+        wanted = wanted_of(hint, _inputs(plan))
     how, targets, notes = _way(how, targets)
     if how == "here":
         return _run_here(targets, plan, wanted, notes)
+    ran, idle = _run(how, targets, plan, wanted, notes, time_limit)
+    return _again_fresh(ran, targets, plan, wanted, time_limit) if how == "fork" and idle else ran
+
+
+def _run(how, targets, plan, wanted, notes, time_limit):
+    """(the `Ran` of another process, whether that was killed or did little but wait)."""
     folder = tempfile.mkdtemp(prefix="minibert-")
     try:
-        start = time.monotonic()
-        begin = _forked if how == "fork" else _fresh
-        process = begin(folder, targets, plan, wanted, start + time_limit)
-        ended = _wait(process, folder, time_limit)
-        return _read(folder, plan, ended, notes, how, time.monotonic() - start)
+        with _Kept(folder) as kept:
+            start = time.monotonic()
+            begin = _forked if how == "fork" else _fresh
+            process = begin(folder, targets, plan, wanted, start + time_limit)
+            ended, idle = _wait(process, folder, kept, time_limit)
+            seconds = time.monotonic() - start
+            return _read(folder, kept, plan, ended, notes, how, seconds), idle
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _again_fresh(ran, targets, plan, wanted, time_limit):
+    """What becomes of it in a new interpreter, where a copy of this process came to nothing.
+
+    If that does no better, it is not for the threads that the copy does not have.
+    """
+    if ran.results or ran.running != plan[0].key:
+        return ran
+    threaded = any(name in sys.modules for name in THREADED)
+    sources = {p: t if isinstance(t, Source) else source_of(t) for p, t in targets.items()}
+    if all(sources.values()):
+        left = max(time_limit - ran.seconds, 0.5 * time_limit)
+        note = f"run in a new process: in a copy of this one it {ran.ended}"
+        fresh, _ = _run("fresh", sources, plan, wanted, (*ran.notes, note), left)
+        if fresh.results:
+            return fresh
+        threaded = threaded and fresh.running != plan[0].key
+    return ran._replace(ended=ran.ended + COPY) if threaded else ran
 
 
 def _by_part(target, plan):
@@ -136,7 +176,7 @@ class _Fork:
     """A forked child, with as much of `subprocess.Popen` as is needed."""
 
     def __init__(self, pid):
-        self.pid, self.returncode = pid, None
+        self.pid, self.returncode, self.used = pid, None, 0.0  # seconds of the processor
 
     def poll(self):
         """The exit code, negative for a signal; None while it runs."""
@@ -152,7 +192,8 @@ class _Fork:
                 return None
             _end_group(self.pid)
             with contextlib.suppress(ChildProcessError):
-                _, status = os.waitpid(self.pid, 0)
+                _, status, used = os.wait4(self.pid, 0)
+                self.used = used.ru_utime + used.ru_stime
                 self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
 
@@ -203,12 +244,64 @@ def _end_group(pid):
             os.killpg(pid, signal.SIGKILL)
 
 
-def _wait(process, folder, time_limit):
-    """Wait for the child, end it if it takes too long: how it ended, or nothing if it was done."""
+class _Kept:
+    """Files that are open from before the child begins: they stay, whatever it does to the folder.
+
+    What is printed, and the number of the call that runs.
+    """
+
+    def __init__(self, folder):
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        self.head, self.numbers = b"", {}
+        for name in ("printed", "running"):
+            self.numbers[name] = os.open(os.path.join(folder, name), flags, 0o600)
+        os.write(self.numbers["running"], b"%*d" % (child.NUMBER, -1))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        for number in self.numbers.values():
+            os.close(number)
+
+    def _first(self, name, most):
+        os.lseek(self.numbers[name], 0, os.SEEK_SET)
+        return os.read(self.numbers[name], most)
+
+    def keep_short(self):
+        """Keep the beginning of what was printed, and little of the rest."""
+        with contextlib.suppress(OSError):
+            if os.fstat(self.numbers["printed"]).st_size > FLOOD:
+                self.head = self.head or self._first("printed", 4 * MOST_PRINTED)
+                os.truncate(self.numbers["printed"], 0)
+
+    def printed(self):
+        """The beginning of what was printed."""
+        data = self.head or self._first("printed", 4 * MOST_PRINTED)
+        return data.decode("utf-8", "replace")[:MOST_PRINTED]
+
+    def running(self):
+        """The number of the call that was made last; -1 before the first."""
+        try:
+            return int(self._first("running", child.NUMBER))
+        except ValueError:
+            return -1
+
+
+def _wait(process, folder, kept, time_limit):
+    """Wait for the child, end it if it takes too long.
+
+    Returns
+    -------
+    ended : str
+        How it ended; empty if it was done.
+    idle : bool
+        Whether it was killed, or a fork that spent less than half of its time in computing.
+    """
     end, pause = time.monotonic() + time_limit, 0.001
     try:
         while process.poll() is None and time.monotonic() < end:
-            _keep_short(folder)
+            kept.keep_short()
             time.sleep(pause)
             pause = min(1.5 * pause, 0.02)
         in_time = process.poll() is not None
@@ -219,9 +312,11 @@ def _wait(process, folder, time_limit):
         process.kill()
         process.wait()
     if not in_time:
-        return f"did not end within {time_limit:g} s"
+        return f"did not end within {time_limit:g} s", getattr(process, "used", 0) < time_limit / 2
     said = read_json(folder, "end.json")
-    return said[:300] if isinstance(said, str) else _ending(process.returncode)
+    if isinstance(said, str):
+        return said[:300], False
+    return _ending(process.returncode), process.returncode < 0
 
 
 def _wait_for_where(process, folder):
@@ -246,30 +341,17 @@ def _ending(code):
     return f"was killed by signal {-code} ({name}){memory}"
 
 
-def _keep_short(folder):
-    """Keep the beginning of what was printed, and little of the rest."""
-    path, head = os.path.join(folder, "printed"), os.path.join(folder, "printed.head")
-    with contextlib.suppress(OSError):
-        if os.path.getsize(path) > FLOOD:
-            if not os.path.exists(head):
-                with open(path, "rb") as source, open(head, "wb") as kept:
-                    kept.write(source.read(4 * MOST_PRINTED))
-            os.truncate(path, 0)
-
-
-def _read(folder, plan, ended, notes, how, seconds):
+def _read(folder, kept, plan, ended, notes, how, seconds):
     """All that the child left."""
     results = {p.key: read_result(folder, f"result{n}") for n, p in enumerate(plan)}
     results = {key: result for key, result in results.items() if result is not None}
     import_error, running, at = _import_error(folder), None, ()
     if ended:
-        number = read_json(folder, "running.json")
-        running = ("import", "", "")
-        if type(number) is int and 0 <= number < len(plan):
-            running = plan[number].key
+        number = kept.running()
+        running = plan[number].key if 0 <= number < len(plan) else ("import", "", "")
         at = _where(folder, running, results, import_error)
     return Ran(
-        results, import_error, ended, running, at, _printed(folder), notes, how, seconds
+        results, import_error, ended, running, at, kept.printed(), notes, how, seconds
     )  # fmt: skip
 
 
@@ -286,16 +368,10 @@ def _where(folder, running, results, import_error):
     if error is not None:
         return error.frames
     try:
-        return frames_of_dump(Path(folder, "where").read_text(errors="replace")[-100_000:])
+        dump = read_bytes(os.path.join(folder, "where"), MOST_WHERE, last=True)
     except OSError:
         return ()
-
-
-def _printed(folder):
-    for name in ("printed.head", "printed"):
-        with contextlib.suppress(OSError), open(os.path.join(folder, name), "rb") as file:
-            return file.read(4 * MOST_PRINTED).decode("utf-8", "replace")[:MOST_PRINTED]
-    return ""
+    return frames_of_dump(dump.decode("utf-8", "replace"))
 
 
 def _run_here(targets, plan, wanted, notes):

@@ -42,7 +42,8 @@ def to_text(value, kind, named):
     if found is None:
         wanted = "a text" if kind == "text" else "a list of texts"
         raise NotTakenError(f"{named} {what_is(value)}; expected {wanted}")
-    if sum(map(len, found)) > MOST_TEXT:
+    longest = max(map(len, found), default=0)  # an array of them has as much room for each
+    if len(found) * max(1, longest) > MOST_TEXT:
         raise NotTakenError(f"{named} a text of over {MOST_TEXT:,} characters: too long")
     return found
 
@@ -108,6 +109,8 @@ def _of_objects(array, named, value):
 
 
 def _no_array(named, value, error):
+    if "bfloat16" in str(error).lower():
+        return NotTakenError(f"{named} {what_is(value)} of bfloat16: return .float() of it")
     reason = f"{type(error).__name__}: {error!s:.200}"
     return NotTakenError(f"{named} {what_is(value)}, which cannot be made an array ({reason})")
 

@@ -7,8 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minibert.check.diagnose.arrays import MOST, NotTakenError, to_array
-from minibert.check.diagnose.calling import CannotCallError, arrange, takes_cache, with_cache
+from minibert.check.diagnose.arrays import MOST, MOST_TEXT, NotTakenError, to_array
+from minibert.check.diagnose.calling import (
+    CannotCallError,
+    arrange,
+    does_without_upstream,
+    positional,
+    takes_cache,
+    takes_upstream_alone,
+    with_cache,
+)
 from minibert.check.diagnose.records import Error, Result
 from minibert.check.diagnose.source import LoadError, Source, load
 from minibert.check.diagnose.taken import NOTHING, cotangent, taken
@@ -84,6 +92,7 @@ class _Returned(NamedTuple):
     value: object
     notes: tuple = ()
     left_out: tuple = ()
+    factor: object = None  # of all arrays
 
 
 def one_call(functions, planned, wanted, makes_cache):
@@ -104,7 +113,7 @@ def one_call(functions, planned, wanted, makes_cache):
             if planned.part == "forward":
                 makes_cache["yes"] = found.cache is not NOTHING
             fields |= {
-                "outputs": found.outputs,
+                "outputs": _multiplied(found.outputs, returned.factor),
                 "dtypes": found.dtypes,
                 "shares": tuple(sorted({name.split(".")[0] for name in found.shares})),
                 "notes": found.notes,
@@ -117,7 +126,7 @@ def one_call(functions, planned, wanted, makes_cache):
         except BaseException as error:
             fields["error"] = error_of(error)
         fields.setdefault("seconds", time.perf_counter() - start)
-    changed = tuple(name for name in inputs if not same(inputs[name], planned.inputs[name]))
+    changed = tuple(name for name in inputs if _changed(planned.inputs[name], inputs[name]))
     fields["notes"] = (*returned.notes, *fields.get("notes", ()))
     return Result(
         **fields,
@@ -134,19 +143,39 @@ def _taken(returned, part, wanted, owned):
     return taken(returned.value, wanted.gradients, inputs=wanted.inputs, owned=owned, gradient=True)
 
 
+def _multiplied(outputs, factor):
+    """Arrays times the upstream gradient that the function does without, each in its dtype."""
+    if factor is None:
+        return outputs
+    with np.errstate(all="ignore"):
+        return {
+            name: array * (array.dtype.type(factor) if array.dtype.kind == "f" else factor)
+            for name, array in outputs.items()
+        }
+
+
 def _called(function, inputs, wanted, part, steps):
     """Call it as its signature says."""
-    called = arrange(function, inputs, wanted, part)
+    if part == "gradient" and does_without_upstream(function, wanted):
+        name, factor = wanted.upstream[0], inputs[wanted.upstream[0]]
+        note = f"called without {name}; what it returns is multiplied by it"
+        own = {n: value for n, value in inputs.items() if n != name}
+        called = arrange(function, own, wanted._replace(upstream=()), part)
+        called = called._replace(notes=(note, *called.notes))
+    else:
+        called, factor = arrange(function, inputs, wanted, part), None
     value = function(*called.args, **called.kwargs)
     expected = wanted.outputs if part == "forward" else wanted.gradients
     value, notes = iterated(value, expected, steps)
-    return _Returned(value, called.notes + notes, called.left_out)
+    return _Returned(value, called.notes + notes, called.left_out, factor)
 
 
 def _gradient(functions, inputs, wanted, makes_cache, steps):
-    """Call a gradient, with the cache of a new forward where there is one and it takes it."""
+    """Call a gradient, after a new forward where there is one and it needs that."""
     gradient, forward = functions["gradient"], functions.get("forward")
-    if forward is None or not takes_cache(gradient, wanted):
+    if forward is not None and takes_upstream_alone(gradient, wanted):
+        return _after_forward(gradient, forward, inputs, wanted, steps)
+    if forward is None or not takes_cache(gradient, wanted, makes_cache.get("yes")):
         return _called(gradient, inputs, wanted, "gradient", steps)
     if makes_cache.get("yes") is False:
         return _without_cache(gradient, inputs, wanted, steps)
@@ -160,6 +189,30 @@ def _gradient(functions, inputs, wanted, makes_cache, steps):
     value, notes = iterated(value, wanted.gradients, steps)
     notes = ("the gradient is called as (dout, cache), with the forward's cache", *notes)
     return _Returned(value, notes, returned.left_out)
+
+
+def _after_forward(gradient, forward, inputs, wanted, steps):
+    """Call ``backward(dout)`` of a pair that keeps between the calls what it needs."""
+    own = {name: inputs[name] for name in wanted.inputs}
+    returned = _called(forward, own, wanted, "forward", [])
+    found = taken(returned.value, wanted.outputs)
+    upstream = [inputs[name] for name in wanted.upstream]
+    if positional(gradient).listed:
+        value, factor = gradient(cotangent(found.out, wanted.outputs, upstream)), None
+        note = "the gradient is called with the upstream gradient alone, after its forward"
+    elif len(upstream) == 1 and np.ndim(upstream[0]) == 0:
+        value, factor = gradient(), upstream[0]
+        note = (
+            f"the gradient is called after its forward, without {wanted.upstream[0]}; "
+            "what it returns is multiplied by it"
+        )
+    else:
+        raise CannotCallError(
+            f"it takes no arguments: after its forward it needs {', '.join(wanted.upstream)}; or "
+            f"write it as {wanted.signatures['gradient']}"
+        )
+    value, notes = iterated(value, wanted.gradients, steps)
+    return _Returned(value, (note, *notes), returned.left_out, factor)
 
 
 def _without_cache(gradient, inputs, wanted, steps):
@@ -181,18 +234,25 @@ def iterated(value, expected, steps):
     if value.gi_code.co_name == "<genexpr>":
         return list(value), ("a generator expression is taken as a list",)
     iterator, last, notes = _Iterator(value), None, ()
-    size = 0
+    size, texts = 0, [] if [want.kind for want in expected] == ["texts"] else None
     for item in iterator:
+        if texts is not None and isinstance(item, str) and not steps:
+            texts.append(item)
+            if len(texts) > MOST_TEXT:
+                raise NotTakenError(f"yields more than {MOST_TEXT:,} texts: too many")
+            continue
         for name, part in _named_steps(item):
-            array = _step(part)
+            array = _step(part) if len(steps) < MOST_STEPS else None
             last = part if array is None else array
-            if array is None or len(steps) == MOST_STEPS or size + array.size > MOST:
+            if array is None or size + array.size > MOST:
                 notes = ("not every value that was yielded could be kept",)
             else:
                 size += array.size
                 steps.append((name, array))
     if iterator.returned is not None:
         return iterator.returned, notes
+    if texts is not None and not steps and (texts or last is None):
+        return texts, ("the texts that it yields are taken as a list",)
     by_name = dict(steps)
     if all(want.name in by_name for want in expected):
         found = tuple(by_name[want.name] for want in expected)
@@ -236,6 +296,14 @@ def copied(x):
     if isinstance(x, list):
         return [copied(part) for part in x]
     return set(x) if isinstance(x, set) else x
+
+
+def _changed(before, after):
+    """Whether an input is another now; what cannot be compared is."""
+    try:
+        return not same(before, after)
+    except Exception:
+        return True
 
 
 def same(a, b):

@@ -2,6 +2,7 @@
 
 import faulthandler
 import io
+import mmap
 import os
 import signal
 import sys
@@ -12,6 +13,8 @@ from minibert.check.diagnose.files import read_task, write_json, write_values
 
 ORPHANED = 5  # seconds after the deadline
 FAILED = 70  # the exit code if results cannot be written
+NUMBER = 8  # characters of the number of the call that runs
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _state = {"child": False}
 
 
@@ -35,7 +38,8 @@ def work(folder, targets, plan, wanted, deadline):
     pid, code = os.getpid(), FAILED
     try:
         _state["child"] = True
-        _alone(folder, deadline)
+        number_of = _alone(folder, deadline)
+        _one_thread()
         sys.dont_write_bytecode = True
         functions, error = loaded(targets)
         if error is not None:
@@ -44,7 +48,7 @@ def work(folder, targets, plan, wanted, deadline):
         else:
 
             def started(number):
-                write_json(folder, "running.json", number)
+                number_of[:NUMBER] = b"%*d" % (NUMBER, number)
 
             def send(number, result):
                 if os.getpid() != pid:  # a child of theirs that came back
@@ -62,7 +66,7 @@ def work(folder, targets, plan, wanted, deadline):
 
 
 def _alone(folder, deadline):
-    """Cut off from the parent's group, terminal and signals."""
+    """Cut off from the parent's group, terminal and signals: the memory to note the call in."""
     if hasattr(os, "setsid") and os.getpid() != os.getsid(0):
         os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
@@ -90,6 +94,20 @@ def _alone(folder, deadline):
     faulthandler.enable(where, all_threads=False)
     faulthandler.dump_traceback_later(max(0.8 * left, left - 0.3), file=where)
     _state["where"] = where
+    with open(os.path.join(folder, "running"), "r+b") as file:
+        return mmap.mmap(file.fileno(), NUMBER)  # also when the folder is removed, or all closed
+
+
+def _one_thread():
+    """Let libraries compute with one thread: those of the copied process are not here."""
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    if "numba" not in sys.modules:  # which does not allow it to change
+        os.environ["NUMBA_NUM_THREADS"] = "1"
+    try:
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)
+    except Exception:
+        pass
 
 
 def _no_core_files():

@@ -1,12 +1,15 @@
 """Values in a folder of JSON and .npy files, between two processes that need not trust each other.
 
 Nothing is pickled. A file appears whole, under its name, or not at all; what does not read as it
-was meant counts as not there.
+was meant counts as not there. The other process may have put anything in the place of a file: a pipe, a
+link, a folder.
 """
 
+import io
 import json
 import os
 import re
+import stat
 from json import dumps
 from os import replace
 from pathlib import Path
@@ -17,7 +20,9 @@ from minibert.check.diagnose.records import Error, Frame, Planned, Result, Warne
 from minibert.check.diagnose.source import Source
 from minibert.check.diagnose.taken import Want, Wanted
 
-LARGEST = 400 * 2**20  # bytes of a file that is read
+LARGEST = 400 * 2**20  # bytes of one value that are read
+LARGEST_JSON = 64 * 2**20
+OPEN = ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
 save = np.save  # bound early, like the others: theirs may put something else there
 
 
@@ -29,7 +34,7 @@ def write_json(folder, name, value):
 def read_json(folder, name):
     """What a file of JSON holds; None if it is not there, or broken."""
     try:
-        return json.loads(_read(folder, name))
+        return json.loads(_whole(folder, name, LARGEST_JSON))
     except (OSError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -41,11 +46,34 @@ def _write(folder, name, fill):
     replace(part, os.path.join(folder, name))
 
 
-def _read(folder, name):
-    path = Path(folder, name)
-    if not path.is_file() or path.stat().st_size > LARGEST:
-        raise OSError(f"{name} is no file that can be read")
-    return path.read_bytes()
+def read_bytes(path, most, last=False):
+    """The first bytes of a file, or the last, at once.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or is no regular file.
+    """
+    flags = os.O_RDONLY
+    for name in OPEN:
+        flags |= getattr(os, name, 0)
+    number = os.open(path, flags)
+    try:
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(f"{path} is no file")
+        with open(number, "rb", closefd=False) as file:
+            file.seek(max(0, found.st_size - most) if last else 0)
+            return file.read(most)
+    finally:
+        os.close(number)
+
+
+def _whole(folder, name, most):
+    data = read_bytes(os.path.join(folder, name), most + 1)
+    if len(data) > most:
+        raise OSError(f"{name} is too large")
+    return data
 
 
 def write_values(folder, name, value):
@@ -78,28 +106,31 @@ def read_values(folder, name):
         It is not there, or broken.
     """
     try:
-        return _unpack(folder, name, json.loads(_read(folder, f"{name}.json")))
+        x = json.loads(_whole(folder, f"{name}.json", LARGEST_JSON))
+        return _unpack(folder, name, x, [LARGEST])
     except Exception as error:
         raise ValueError(f"{name} cannot be read: {error}") from None
 
 
-def _unpack(folder, name, x):
+def _unpack(folder, name, x, left):
+    """A value of what was packed; `left` is a list with the bytes of arrays that it may have."""
     if "value" in x:
         return x["value"]
     if "array" in x:
         if not re.fullmatch(rf"{re.escape(name)}-\d+\.npy", x["array"]):
             raise ValueError(f"{x['array']!r} is no array of {name}")
-        path = Path(folder, x["array"])
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"{x['array']} is too large")
-        array = np.load(path, allow_pickle=False)
+        data = _whole(folder, x["array"], left[0])
+        left[0] -= len(data)
+        array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        if array.size > len(data):  # of entries without a size
+            raise ValueError(f"{x['array']!r} is no array of numbers")
         return array[()] if x["number"] else array
     if "dict" in x:
-        unpacked = ([_unpack(folder, name, part) for part in pair] for pair in x["dict"])
+        unpacked = ([_unpack(folder, name, part, left) for part in pair] for pair in x["dict"])
         return {key: value for key, value in unpacked}
     for kind in (list, tuple, set, frozenset):
         if kind.__name__ in x:
-            return kind(_unpack(folder, name, part) for part in x[kind.__name__])
+            return kind(_unpack(folder, name, part, left) for part in x[kind.__name__])
     raise ValueError(f"nothing is known of {x!r:.60}")
 
 

@@ -128,15 +128,15 @@ def _module_file(name):
 
 def source_of(function):
     """The `Source` that a function can be imported from again, or None: a lambda, a closure."""
-    name, module = getattr(function, "__qualname__", ""), getattr(function, "__module__", None)
     try:
+        name, module = function.__qualname__, function.__module__
         path = Path(inspect.getsourcefile(function)).absolute()
         found = sys.modules[module]
         for part in name.split("."):
             found = getattr(found, part)
-    except (TypeError, KeyError, AttributeError):
-        return None
-    if found is not function or not path.is_file():
+        if found is not function or not path.is_file():
+            return None
+    except Exception:  # an object of theirs may raise anything when asked for its name
         return None
     return Source(path, name, "" if module == "__main__" else module)
 
@@ -148,7 +148,8 @@ def load(source, modules=None):
     ----------
     source : Source
     modules : dict, optional
-        Files that were run already, by path; two functions of one file share it.
+        Files that were run already, by path, and objects of their classes; two functions of one
+        file share it, two methods of a class its object.
 
     Returns
     -------
@@ -164,7 +165,7 @@ def load(source, modules=None):
     modules = {} if modules is None else modules
     if source.path not in modules:
         modules[source.path] = _run_module(source) if source.module else _run_file(source.path)
-    return _function(modules[source.path], source)
+    return _function(modules[source.path], source, modules)
 
 
 def _run_module(source):
@@ -204,24 +205,26 @@ def _forget_namesakes(folder):
                 del sys.modules[full]
 
 
-def _function(module, source):
+def _function(module, source, objects):
     """The attribute, with an object of its class where it is a method."""
     found, owner, said = module, None, source.path.name
     for part in source.name.split("."):
         if not hasattr(found, part):
             raise LoadError(_missing(found, part, said, module))
         owner, found = found, getattr(found, part)
-        said = f"{said}:{part}"
+        said = f"{said}{':' if owner is module else '.'}{part}"
     if not callable(found):
         raise LoadError(f"{said} is {_a(type(found).__name__)}, not a function")
     if inspect.isclass(owner) and inspect.isfunction(vars(owner).get(part)):
         try:
-            return getattr(owner(), part)
+            if owner not in objects:
+                objects[owner] = owner()
         except TypeError as error:
             raise LoadError(
                 f"{said} is a method, and {owner.__name__}() cannot be made without arguments "
                 f"({error}): write a function that makes one and calls it"
             ) from None
+        return getattr(objects[owner], part)
     return found
 
 
@@ -230,8 +233,9 @@ def _missing(owner, name, said, module):
     names = [n for n, value in vars(owner).items() if callable(value) and not n.startswith("__")]
     own = [n for n in names if getattr(vars(owner)[n], "__module__", None) == module.__name__]
     names = own or names
-    there = f"has {some_names(names)}" if names else "has no functions"
-    return f"{said} has no {name!r}{nearest_name(name, names)} ({there})"
+    kind = "method" if inspect.isclass(owner) else "function"
+    there = f"has {some_names(names)}" if names else f"has no {kind}s"
+    return f"{said} has no {kind} {name!r}{nearest_name(name, names)} ({there})"
 
 
 def _a(name):

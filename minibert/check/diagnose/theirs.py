@@ -35,7 +35,10 @@ def is_theirs(file):
     """Whether a file's code is neither minibert's, nor NumPy's, nor otherwise installed."""
     if file.startswith(("<frozen ", "<__array_function__")):
         return False
-    return not os.path.abspath(file).startswith(LIBRARIES)
+    try:
+        return not os.path.abspath(file).startswith(LIBRARIES)
+    except OSError:  # the working folder is gone
+        return True
 
 
 def _is_ours(file):

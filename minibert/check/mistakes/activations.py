@@ -5,6 +5,7 @@ The numbers are those of `minibert.ops.activations`: (1) tanh and (2) relu; prim
 
 import numpy as np
 
+from minibert.check.mistakes.notation import sigmoid
 from minibert.check.mistakes.steps import Step, Steps, mistake
 
 
@@ -16,10 +17,6 @@ def _inputs_with_zeros(rng, z):
     x = 2 * rng.standard_normal((z.B, z.L, z.D))
     x[:, :, ::3] = 0
     return {"x": x}
-
-
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 TANH = Steps(
@@ -38,7 +35,7 @@ TANH = Steps(
             "sigmoid",
             "The function is the sigmoid.",
             "tanh runs from -1 to 1: it is 2 sigmoid(2x) - 1.",
-            y=lambda x: _sigmoid(x),
+            y=lambda x: sigmoid(x),
             slope=lambda y: y * (1 - y),
         ),
         mistake(

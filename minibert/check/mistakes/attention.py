@@ -143,9 +143,10 @@ FORMULAS = (
             ),
             mistake(
                 "mask-taken-for-keep",
-                "The bias is taken for a mask of ones and zeros, so that what is to be seen is hidden.",
+                "The bias is taken for a mask of ones and zeros: what is to be seen is hidden.",
                 "It is a number to add: 0 where a key may be seen, very negative where not.",
-                masked=lambda s, bias: np.where(bias == 0, -1e9, s),  # without padding: uniform
+                # Unlike "mask-inverted" it leaves no scores where nothing is padded: all are -1e9.
+                masked=lambda s, bias: np.where(bias == 0, -1e9, s),
                 dq=lambda ds, k, scale, bias: (ds * (bias != 0)) @ k * scale,
                 dk=lambda ds, q, scale, bias: T(ds * (bias != 0)) @ q * scale,
             ),

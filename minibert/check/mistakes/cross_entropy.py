@@ -1,13 +1,21 @@
 """Cross-entropy with hard labels, with labels that are ignored, and with label smoothing.
 
 The numbers are those of `minibert.ops.cross_entropy`: (1) the loss, (1') its gradient. The three
-differ in the target t and in the number n of rows that count.
+differ in the target t and in the number n of rows that count. What they share stands in
+`cross_entropy_shared`.
 """
-
-import math
 
 import numpy as np
 
+from minibert.check.mistakes.cross_entropy_shared import (
+    AT_LABELS_ALONE,
+    FORWARD,
+    GRADIENT,
+    LOGARITHM_OF_MEAN,
+    LOSS,
+    MEAN_OVER_CLASSES,
+    OVER_ROWS,
+)
 from minibert.check.mistakes.notation import (
     log_softmax,
     onehot,
@@ -39,152 +47,13 @@ def _inputs_ignored(rng, z):
     return {"logits": _logits(rng, z.B, z.L, C), "labels": labels}
 
 
-def _at_highest(logits):
-    """1 at each row's highest logit: the gradient of its maximum."""
-    return onehot(logits.argmax(-1), logits.shape[-1])
+def _all_but(row, t):
+    """Targets without those of one row, which then counts for nothing."""
+    return t * (np.arange(len(t)) != row % len(t))[:, None]
 
 
 def _inputs_smoothed(rng, z):
     return _inputs(rng, z) | {"smoothing": 0.2}
-
-
-_LOSS = (
-    Step("logp", "(1)", lambda logits: log_softmax(logits)),
-    Step("loss", "(1)", lambda t, logp, n: -(t * logp / n).sum()),
-    Step("p", "(1')", lambda logp: np.exp(logp)),
-    # Where t sums to 1 this is p - t, and where t is 0 everywhere, it is 0.
-    Step("dlogits", "(1')", lambda t, p, n, dloss: (total(t) * p - t) * dloss / n),
-)
-
-_FORWARD = (
-    mistake(
-        "summed",
-        "The rows are added up, and not divided by their number.",
-        "The loss is a mean: only then a learning rate goes with every batch size.",
-        n=lambda: 1,
-    ),
-    mistake(
-        "softmax-twice",
-        "The softmax is taken twice: the loss gets probabilities where it wants logits.",
-        "log_softmax has the softmax in it: hand it the logits as they are.",
-        logp=lambda logits: log_softmax(softmax(logits)),
-        dlogits=lambda t, p, n, dloss, logits: softmax_gradient(
-            (total(t) * p - t) * dloss / n, softmax(logits)
-        ),
-    ),
-    mistake(
-        "no-softmax",
-        "There is no softmax: the label's logit itself is taken for log p.",
-        "Raising every logit would lower such a loss without end: subtract log sum exp.",
-        logp=lambda logits: logits,
-        dlogits=lambda t, n, dloss: -t * dloss / n,
-    ),
-    mistake(
-        "softmax-over-everything",
-        "The softmax's sum runs over rows and classes together: one for the whole array.",
-        "Each row's probabilities sum to 1: axis=-1, with keepdims=True.",
-        logp=lambda logits: log_softmax(logits.ravel()).reshape(logits.shape),
-        dlogits=lambda t, p, n, dloss: ((t / n).sum() * p - t / n) * dloss,
-    ),
-    mistake(
-        "maximum-not-added-back",
-        "log sum exp is of logits less their maximum, which is not added back.",
-        "What is taken off within the sum belongs before it again: m + log sum exp(x - m).",
-        logp=lambda logits: log_softmax(logits) + logits.max(-1, keepdims=True),
-        dlogits=lambda t, n, dloss, logits: (
-            (total(t) * (softmax(logits) - _at_highest(logits)) - t) * dloss / n
-        ),
-    ),
-    mistake(
-        "maximum-in-one-place",
-        "The maximum is taken off the logit, but not of those within log sum exp.",
-        "Shift the logits once, and use the shifted ones in both places.",
-        logp=lambda logits: log_softmax(logits) - logits.max(-1, keepdims=True),
-        dlogits=lambda t, n, dloss, logits: (
-            (total(t) * (softmax(logits) + _at_highest(logits)) - t) * dloss / n
-        ),
-    ),
-    mistake(
-        "no-logarithm",
-        "There is no logarithm: the loss is the mean of -p at the label.",
-        "A label held for impossible must cost without end, as -log p does.",
-        loss=lambda t, p, n: -(t * p / n).sum(),
-        dlogits=lambda t, p, n, dloss: softmax_gradient(-t, p) * dloss / n,
-    ),
-    mistake(
-        "sign-missing",
-        "The minus before log p is missing, or the gradient is t - p instead of p - t.",
-        "log p is at most 0 and has to grow; what is minimized is its negative.",
-        loss=lambda t, logp, n: (t * logp / n).sum(),
-        dlogits=lambda t, p, n, dloss: (t - total(t) * p) * dloss / n,
-    ),
-    mistake(
-        "binary-logarithm",
-        "The logarithm is to base 2.",
-        "The loss is in nats; np.log, whose derivative is 1/x without a factor.",
-        loss=lambda t, logp, n: -(t * logp / n).sum() / math.log(2),
-        dlogits=lambda t, p, n, dloss: (total(t) * p - t) * dloss / n / math.log(2),
-    ),
-)
-
-_OVER_ROWS = mistake(
-    "softmax-over-rows",
-    "The softmax runs over the rows of the batch (axis 0), not over the classes.",
-    "Examples do not compete with one another; classes do: axis -1.",
-    logp=lambda logits: log_softmax(logits, 0),
-    dlogits=lambda t, p, n, dloss: (total(t, 0) * p - t) * dloss / n,
-)
-
-_MEAN_OVER_CLASSES = mistake(
-    "mean-over-classes",
-    "The mean is over rows and classes, B C numbers, instead of the B rows.",
-    "The classes of a row add up to one loss: divide by the number of rows.",
-    n=lambda logits: logits.size,
-)
-
-_LOGARITHM_OF_MEAN = mistake(
-    "logarithm-of-mean",
-    "The logarithm is taken of the mean of p at the labels: -log mean p.",
-    "The loss is the mean of the logarithms: first -log p of each row, then the mean.",
-    loss=lambda t, p, n: -np.log((t * p / n).sum()),
-    dlogits=lambda t, p, n, dloss: softmax_gradient(-t / n, p) * dloss / (t * p / n).sum(),
-)
-
-_AT_LABELS_ALONE = mistake(
-    "gradient-at-labels-alone",
-    "Only the label's entry has a gradient, p - 1; the other classes have 0.",
-    "A class that is not the label has the gradient p: its logit is to fall.",
-    dlogits=lambda t, p, n, dloss: t * (p - t) * dloss / n,
-)
-
-_GRADIENT = (
-    mistake(
-        "gradient-labels-not-subtracted",
-        "The target is not subtracted: the gradient is p / n.",
-        "At the label it has to be negative, so that a step makes that logit larger.",
-        dlogits=lambda t, p, n, dloss: total(t) * p * dloss / n,
-    ),
-    mistake(
-        "gradient-of-logits",
-        "The gradient is made of the logits instead of their softmax: x - t.",
-        "It is p - t: send the logits through the softmax first.",
-        p=lambda logits: logits,
-        dlogits=lambda t, p, n, dloss: (total(t) * p - t) * dloss / n,
-    ),
-    mistake(
-        "gradient-of-logarithms",
-        "The gradient is made of log p instead of p.",
-        "It is p - t: take exp of what log_softmax gave.",
-        p=lambda logp: logp,
-        dlogits=lambda t, p, n, dloss: (total(t) * p - t) * dloss / n,
-    ),
-    mistake(
-        "gradient-upstream-forgotten",
-        "The gradient is not multiplied by dloss.",
-        "The loss may be one part of a sum with weights; its gradient carries the weight.",
-        dlogits=lambda t, p, n: (total(t) * p - t) / n,
-    ),
-)
 
 
 # Where two mistakes together would be a third, one of them lists a step that it leaves right.
@@ -198,11 +67,11 @@ FORMULAS = (
         steps=(
             Step("t", "(1)", lambda logits, labels: onehot(labels, logits.shape[-1])),
             Step("n", "(1)", lambda labels: len(labels)),
-            *_LOSS,
+            *LOSS,
         ),
         mistakes=(
-            _MEAN_OVER_CLASSES,
-            *_FORWARD[:3],
+            MEAN_OVER_CLASSES,
+            *FORWARD[:3],
             mistake(
                 "every-label",
                 "logp[:, labels] takes every row's value at every row's label.",
@@ -211,8 +80,8 @@ FORMULAS = (
                     np.zeros_like(logits) + onehot(labels, logits.shape[-1]).mean(0)
                 ),
             ),
-            _OVER_ROWS,
-            _LOGARITHM_OF_MEAN,
+            OVER_ROWS,
+            LOGARITHM_OF_MEAN,
             mistake(
                 "logarithm-of-logits",
                 "The logarithm is taken of the logits, without a softmax.",
@@ -220,7 +89,7 @@ FORMULAS = (
                 logp=lambda logits: np.log(logits),
                 dlogits=lambda t, logits, n, dloss: -t / logits * dloss / n,
             ),
-            *_FORWARD[3:],
+            *FORWARD[3:],
             mistake(
                 "divided-by-classes",
                 "The sum is divided by C, the number of classes, instead of B.",
@@ -237,13 +106,13 @@ FORMULAS = (
                 "last-row-left-out",
                 "The last row is left out: range(B - 1) in a loop.",
                 "range(B) ends at B - 1 by itself.",
-                t=lambda logits, labels: _hot(logits, labels) * _all_but(-1, labels),
+                t=lambda logits, labels: _all_but(-1, onehot(labels, logits.shape[-1])),
             ),
             mistake(
                 "first-row-left-out",
                 "The first row is left out: range(1, B) in a loop.",
                 "Rows are counted from 0.",
-                t=lambda logits, labels: _hot(logits, labels) * _all_but(0, labels),
+                t=lambda logits, labels: _all_but(0, onehot(labels, logits.shape[-1])),
             ),
             mistake(
                 "binary",
@@ -269,7 +138,7 @@ FORMULAS = (
                 "Pair them: grad[np.arange(B), labels] -= 1, one entry a row.",
                 dlogits=lambda t, p, n, dloss: (p - t.max(0)) * dloss / n,
             ),
-            _AT_LABELS_ALONE,
+            AT_LABELS_ALONE,
             mistake(
                 "gradient-labels-added",
                 "The target is added to p instead of subtracted from it.",
@@ -288,7 +157,7 @@ FORMULAS = (
                 "Send it through the softmax's derivative; what comes out is p - t.",
                 dlogits=lambda t, p, n, dloss: -t / p * dloss / n,
             ),
-            *_GRADIENT,
+            *GRADIENT,
         ),
     ),
     Steps(
@@ -301,7 +170,7 @@ FORMULAS = (
             Step("counted", "(1)", lambda labels: labels != IGNORED),
             Step("t", "(1)", lambda logits, labels: onehot(labels, logits.shape[-1])),
             Step("n", "(1)", lambda counted: counted.sum()),
-            *_LOSS,
+            *LOSS,
         ),
         mistakes=(
             mistake(
@@ -370,16 +239,16 @@ FORMULAS = (
                 logp=lambda logits: log_softmax(logits, 1),
                 dlogits=lambda t, p, n, dloss: (total(t / n, 1) * p - t / n) * dloss,
             ),
-            _LOGARITHM_OF_MEAN,
-            *_FORWARD,
+            LOGARITHM_OF_MEAN,
+            *FORWARD,
             mistake(
                 "gradient-of-ignored-tokens",
                 "Ignored tokens get a gradient, their p / n, instead of zero.",
                 "What is not in the loss has no gradient: set those rows to 0.",
                 dlogits=lambda t, p, n, dloss: (p - t) * dloss / n,
             ),
-            _AT_LABELS_ALONE,
-            *_GRADIENT,
+            AT_LABELS_ALONE,
+            *GRADIENT,
         ),
     ),
     Steps(
@@ -393,7 +262,7 @@ FORMULAS = (
             Step("share", "(1)", lambda hot, smoothing: smoothing / hot.shape[-1] + 0 * hot),
             Step("t", "(1)", lambda hot, share, smoothing: (1 - smoothing) * hot + share),
             Step("n", "(1)", lambda labels: len(labels)),
-            *_LOSS,
+            *LOSS,
         ),
         mistakes=(
             mistake(
@@ -454,9 +323,9 @@ FORMULAS = (
                     softmax_gradient((smoothing - 1) * t / p, softmax(logits)) * dloss / n
                 ),
             ),
-            _MEAN_OVER_CLASSES,
-            *_FORWARD,
-            _OVER_ROWS,
+            MEAN_OVER_CLASSES,
+            *FORWARD,
+            OVER_ROWS,
             mistake(
                 "gradient-label-not-lowered",
                 "The gradient's target is onehot + e / C, without the factor 1 - e.",
@@ -477,7 +346,7 @@ FORMULAS = (
                     (p - (1 - smoothing) * hot - share * (1 - hot)) * dloss / n
                 ),
             ),
-            *_GRADIENT,
+            *GRADIENT,
         ),
     ),
 )

@@ -6,10 +6,11 @@ from minibert import ops
 from minibert.check.diagnose import diagnose
 from minibert.check.mistakes import OPS
 
+from . import held_out
 from .unusual import UNUSUAL
 
 
-@pytest.mark.parametrize("right", UNUSUAL, ids=lambda u: f"{u.op}-{u.about}")
+@pytest.mark.parametrize("right", [*UNUSUAL, *held_out.RIGHT], ids=lambda u: f"{u.op}-{u.about}")
 def test_a_right_function_is_accused_of_nothing(right):
     found = diagnose(right.op, right.forward, gradient=right.gradient)
     assert found.ok, str(found)

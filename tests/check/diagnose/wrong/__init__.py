@@ -178,7 +178,7 @@ WRONG = (
         quantization.quantize_activations,
         "forward",
         ("the zero point is that of codes from 0 to 255: the -128 is missing",),
-        ("quantize-affine-unsigned",),
+        ("quantize-affine-zero-point-of-uint8",),
     ),
     Wrong(
         "head_importance",
