@@ -24,7 +24,7 @@ RELATED = ": it "  # between a step and what its numbers are of the right ones
 MOST = 12  # items of a list that are shown
 ALONE = ", and with nothing else that is known here"
 GATES = {  # what was found before, in words
-    "import": "it loads", "run": "runs", "shape": "has the right shapes", "finite": "no NaN",
+    "import": "it loads", "run": "runs", "shape": "has the right shapes", "finite": "has no NaN",
     "inputs": "leaves its inputs alone", "repeatable": "repeats itself", "values": "right",
 }  # fmt: skip
 
