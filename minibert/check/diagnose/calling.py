@@ -4,7 +4,9 @@ import inspect
 from typing import Any, NamedTuple
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-UPSTREAM = ("dout", "dy", "dz", "dloss", "delta", "g", "gout", "gy", "cotangent", "error_signal")
+UPSTREAM = (
+    "dout", "dy", "dz", "dloss", "upstream", "grad", "grad_output", "grad_out", "g", "gout", "gy",
+)  # fmt: skip
 UPSTREAM_STEMS = ("grad", "g_", "upstream", "d")
 NO_UPSTREAM = ("data", "dim", "dist", "dtype", "depth", "device", "drop", "decay", "denom")
 CACHES = ("cache", "caches", "ctx", "context", "saved", "memory")
@@ -59,8 +61,7 @@ def positional(function):
     needed = [p.name for p in parameters if p.kind == p.KEYWORD_ONLY and p.default is p.empty]
     listed = [p for p in parameters if p.kind in POSITIONAL]
     any_number, any_keyword = (
-        kind in kinds
-        for kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        kind in kinds for kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     )
     return Parameters(listed, any_number, needed, any_keyword)
 
@@ -111,7 +112,7 @@ def arrange(function, inputs, wanted, part):
     kept = {name: value for name, value in rest.items() if name not in left_out}
     if len(required) > len(kept) or len(kept) > len(parameters):
         raise CannotCallError(_wrong_number(parameters, required, rest, wanted, part))
-    return Called(tuple(kept.values()), keywords, left_out, _without(left_out))
+    return Called(tuple(kept.values()), keywords, left_out, (*said, *_without(left_out)))
 
 
 def _with_their_upstream(found, inputs, wanted):
@@ -128,8 +129,12 @@ def _with_their_upstream(found, inputs, wanted):
     told = is_upstream(unknown[0])
     if others and not (found.any_keyword and told):
         return inputs, ()
-    renamed = {unknown[0] if n == upstream[0] else n: value for n, value in inputs.items()}
-    return renamed, () if told else (f"called with the upstream gradient as {unknown[0]}",)
+    own = {name: value for name, value in inputs.items() if name != upstream[0]}
+    renamed = {unknown[0]: inputs[upstream[0]]}
+    if names[0] != unknown[0]:
+        return own | renamed, ()
+    said = () if unknown[0] in UPSTREAM else (f"called with the upstream gradient as {unknown[0]}",)
+    return renamed | own, said
 
 
 def _spread(parameters, inputs, keywords, wanted):
@@ -165,7 +170,7 @@ def _by_name(parameters, inputs, keywords, wanted, said=()):
         return None
     paired = {p.name: inputs[name] for p, name in zip(others, missing, strict=False)}
     notes = (*said, *_without(left_out))
-    if not same_order and not said:
+    if not same_order:
         notes = ("called by the names of its parameters, which come in another order", *notes)
     return Called((), {n: inputs[n] for n in known} | paired | keywords, left_out, notes)
 
@@ -219,7 +224,7 @@ def _wrong_number(parameters, required, inputs, wanted, part):
     if part == "gradient" and len(required) == 1 and required[0] not in inputs:
         return (
             f"it takes only the upstream gradient ({required[0]}): give its forward as well, which "
-            f"keeps what it needs; or write it as {_expected(wanted, part)}"
+            "keeps what it needs"
         )
     if part == "gradient" and len(required) == 2 < len(inputs) and not {*required} & {*inputs}:
         return (
@@ -285,7 +290,7 @@ def does_without_upstream(gradient, wanted):
         return False
     places = [p for p in found.listed if p.default is p.empty or p.name in wanted.inputs]
     spare = len(wanted.inputs) - len(places) - len(found.needed)
-    return 0 <= spare <= len(set(wanted.neutral) & set(wanted.inputs)) and bool(places)
+    return 0 <= spare <= len(set(wanted.neutral) & set(wanted.inputs))
 
 
 def with_cache(gradient, dout, cache) -> tuple[Any, Any]:

@@ -1,8 +1,8 @@
 """Values in a folder of JSON and .npy files, between two processes that need not trust each other.
 
 Nothing is pickled. A file appears whole, under its name, or not at all; what does not read as it
-was meant counts as not there. The other process may have put anything in the place of a file: a pipe, a
-link, a folder.
+was meant counts as not there. In the place of a file the other process may have put anything, even
+a pipe.
 """
 
 import io

@@ -169,6 +169,7 @@ def make_plan(steps, calls, parts=("forward", "gradient"), extra=()):
     plan = [planned(part, "values", call) for part in parts for call in calls]
     plan += [planned(part, "again", calls[0]) for part in parts]
     if any(is_float(a) and a.ndim for a in leaves(calls[0].inputs, "").values()):
-        single = calls[0]._replace(inputs=cast(calls[0].inputs, np.float32))
+        with np.errstate(all="ignore"):  # of too large a number
+            single = calls[0]._replace(inputs=cast(calls[0].inputs, np.float32))
         plan += [planned(part, "float32", single) for part in parts]
     return [*plan, *extra]

@@ -16,7 +16,7 @@ import pytest
 from minibert import kernels as F
 from minibert.check.diagnose import apart
 from minibert.check.diagnose.apart import run_apart
-from minibert.check.diagnose.files import read_result, write_values
+from minibert.check.diagnose.files import read_bytes, read_result, read_values, write_values
 from minibert.check.diagnose.records import Planned, make_plan
 from minibert.check.diagnose.source import Source, parse_source
 from minibert.check.mistakes import op_called
@@ -100,6 +100,62 @@ def test_a_plain_gradient_alone():
     without = run((attention, lambda dout, cache: cache), BOTH)
     error = without.results["gradient", "primes", "values"].error
     assert "the forward returns no cache" in error.message
+
+
+class Layer:
+    def forward(self, q, k, v, bias):
+        self.kept = q, k, v
+        return q + k + v
+
+    def backward(self, dout):
+        q, k, v = self.kept
+        return dout * q, dout * k, dout * v
+
+
+def test_a_pair_that_keeps_what_it_needs(tmp_path):
+    layer = Layer()
+    ran = run((layer.forward, layer.backward), BOTH)
+    found, inputs = ran.results["gradient", "primes", "values"], CALLS[0].inputs
+    np.testing.assert_array_equal(found.outputs["dk"], inputs["dcontext"] * inputs["k"])
+    assert found.notes == (
+        "the gradient is called with the upstream gradient alone, after its forward",)  # fmt: skip
+    lines = Path(__file__).read_text(encoding="utf-8").partition("class Layer:")[2]
+    (tmp_path / "a.py").write_text("class Layer:" + lines.partition("\n\n\n")[0])
+    forward, backward = (Source(tmp_path / "a.py", f"Layer.{n}") for n in ("forward", "backward"))
+    again = run((forward, backward), BOTH).results["gradient", "primes", "values"]
+    np.testing.assert_array_equal(again.outputs["dk"], found.outputs["dk"])
+
+
+def test_the_gradient_of_a_loss_without_upstream():
+    steps = op_called("mse")
+    calls = steps.draw(3)
+    plan = make_plan(steps, calls)
+
+    def mse(pred, y):
+        return ((pred - y) ** 2).mean()
+
+    def plain(pred, y):
+        return 2 * (pred - y) / y.size, 2 * (y - pred) / y.size
+
+    class Loss:
+        def forward(self, pred, y):
+            self.kept = pred, y
+            return mse(pred, y)
+
+        def backward(self):
+            return plain(*self.kept)
+
+    loss = Loss()
+    for target in ((None, plain), (mse, plain), (loss.forward, loss.backward)):
+        own = plan if target[0] else make_plan(steps, calls, ("gradient",))
+        ran = run_apart(target, own, hint=steps)
+        for planned in own:
+            found, truth = ran.results[planned.key], steps.run(planned.inputs, planned.part)
+            assert found.error is None
+            for got, expected in zip(found.outputs.values(), truth, strict=True):
+                np.testing.assert_allclose(got, expected, rtol=1e-4)
+                assert got.dtype == planned.inputs["a"].dtype
+        assert any("without dloss; what it returns is multiplied by it" in n for n in found.notes)
 
 
 def test_extreme_calls_come_last():
@@ -226,6 +282,62 @@ def test_a_function_that_does_not_end(function, text):
     if text:
         assert ran.at[-1].text.startswith(("while True", text))
     assert ran.printed == ("x" * 2000 if function is floods else "")
+
+
+def dies_in_a_copy(q, k, v, bias):
+    if "torch" in sys.modules:
+        os.abort()
+    return q
+
+
+def gradient_that_dies_in_a_copy(q, k, v, bias, dcontext):
+    return dies_in_a_copy(q, k, v, bias), k, v
+
+
+class Torch:
+    """As if PyTorch had been used."""
+
+    def __init__(self, threads=None):
+        self.set_num_threads = (threads or []).append
+
+
+@pytest.fixture
+def thread():
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    yield
+    end.set()
+    thread.join()
+
+
+@linux
+def test_libraries_have_one_thread_in_a_copy(monkeypatch):
+    threads = []
+    monkeypatch.setitem(sys.modules, "torch", Torch(threads))
+    assert first(lambda q, k, v, bias: q * threads[0] * float(os.environ["OMP_NUM_THREADS"]))
+    assert first(lambda q, k, v, bias: q[threads]).error is None
+    assert threads == []
+    monkeypatch.setitem(sys.modules, "torch", None)
+    np.testing.assert_array_equal(
+        first(lambda q, k, v, bias: q).outputs["context"], PLAN[0].inputs["q"]
+    )
+
+
+@linux
+def test_a_copy_that_lacks_threads_is_followed_by_a_new_process(monkeypatch, thread):
+    monkeypatch.setitem(sys.modules, "torch", Torch())
+    ran = run(dies_in_a_copy, PLAN[:1], 20)
+    assert (ran.how, ran.ended, len(ran.results)) == ("fresh", "", 1)
+    assert "in a copy of this one it was killed by signal 6 (SIGABRT)" in ran.notes[0]
+    plan = [PLAN[0], next(planned for planned in BOTH if planned.part == "gradient")]
+    ran = run((attention, gradient_that_dies_in_a_copy), plan, 20)
+    assert (ran.how, ran.ended, len(ran.results)) == ("fresh", "", 2)
+    ran = run(lambda q, k, v, bias: time.sleep(100), PLAN[:1], 0.5)
+    assert ran.ended.startswith("did not end within 0.5 s; it ran in a copy of this process")
+    monkeypatch.delitem(sys.modules, "torch")
+    ran = run(lambda q, k, v, bias: time.sleep(100), PLAN[:1], 0.5)
+    assert ran.ended == "did not end within 0.5 s"
 
 
 @linux
@@ -450,11 +562,67 @@ def test_generators_give_their_steps():
         yield "s", q
         yield "p", q @ k.missing
 
+    def many(q, k, v, bias):
+        for _ in range(50_000):
+            yield "s", [[float(number)] for number in range(20)]
+        yield "context", v
+
+    found = first(many)
+    assert len(found.steps) == 500
+    assert found.seconds < 3
+    assert "not every value that was yielded could be kept" in found.notes
+    np.testing.assert_array_equal(found.outputs["context"], PLAN[0].inputs["v"])
     found = first(fails)
     assert found.error.type == "AttributeError"
     assert [name for name, _ in found.steps] == ["s"]
     listed = first(lambda q, k, v, bias: (row for row in v)).outputs["context"]
     np.testing.assert_array_equal(listed, PLAN[0].inputs["v"])
+
+
+def test_generators_give_texts():
+    steps = op_called("basic_tokenize")
+    plan = make_plan(steps, steps.draw(3), ("forward",))
+
+    def words(text):
+        yield from text.split()
+
+    ran = run_apart(words, plan, hint=steps)
+    for planned in plan:
+        found = ran.results[planned.key]
+        assert list(*found.outputs.values()) == planned.inputs["text"].split()
+        assert found.notes == ("the texts that it yields are taken as a list",)
+
+
+def test_what_cannot_be_compared_has_changed():
+    class Odd:
+        def __eq__(self, other):
+            raise RuntimeError
+
+    steps = op_called("clip_global")
+    plan = make_plan(steps, steps.draw(3)[:1], ("forward",))
+
+    def clips(grads, max_norm):
+        clipped = dict(grads)
+        for name in grads:
+            grads[name] = Odd()
+        return clipped
+
+    found = run_apart(clips, plan, hint=steps).results[plan[0].key]
+    assert (found.error, found.changed) == (None, ("grads",))
+
+
+def test_an_object_that_raises_whatever_it_is_asked(monkeypatch):
+    class Odd:
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+
+        def __call__(self, q, k, v, bias):
+            return q
+
+    assert first(Odd()).error is None
+    assert first(Odd(), how="here").error is None
+    with pytest.raises(ValueError, match="cannot be imported"):
+        run(Odd(), how="fresh")
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -551,7 +719,7 @@ def test_elsewhere_a_lambda_runs_in_this_process(monkeypatch, capfd):
         ("import nowhere_at_all\n", "ModuleNotFoundError", "nowhere_at_all", "import nowhere"),
         ("x = 1\nassert x == 2\n", "AssertionError", "", "assert x == 2"),
         ("import sys\nsys.exit(5)\n", "SystemExit", "5", "sys.exit(5)"),
-        ("def g(x):\n    return x\n", "", "has no 'f' (has 'g')", ""),
+        ("def g(x):\n    return x\n", "", "has no function 'f' (has 'g')", ""),
         ("f = 3\n", "", "a.py:f is an int, not a function", ""),
     ],
 )
@@ -624,16 +792,80 @@ def test_what_they_put_in_the_place_of_others_stays_with_them():
     assert np.save is not None
 
 
+def _of_the_child():
+    return Path(os.readlink("/proc/self/fd/1")).parent
+
+
 @linux
 def test_the_folder_may_vanish():
-    def removes(q, k, v, bias):
-        import shutil
+    import shutil
 
-        shutil.rmtree(Path(os.readlink("/proc/self/fd/1")).parent)
+    def removes(q, k, v, bias):
+        print("gone")
+        shutil.rmtree(_of_the_child())
         return q
 
     ran = run(removes)
     assert (ran.results, ran.ended) == ({}, "left no results that can be read")
+    assert (ran.running, ran.printed) == (FIRST, "gone\n")
+
+    def waits(q, k, v, bias):
+        shutil.rmtree(_of_the_child())
+        while True:
+            pass
+
+    ran = run(waits, time_limit=0.5)
+    assert (ran.running, ran.ended) == (FIRST, "did not end within 0.5 s")
+
+
+@linux
+def test_the_working_folder_may_vanish(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def removes(q, k, v, bias):
+        tmp_path.rmdir()
+        raise ValueError("gone")
+
+    found = run(removes, PLAN[:1])
+    assert (found.ended, found.results[FIRST].error.message) == ("", "gone")
+    assert run(attention, PLAN[:1]).results[FIRST].error is None
+
+
+@linux
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_other_things_in_the_place_of_files(kind, tmp_path):
+    put = {
+        "pipe": os.mkfifo,
+        "link": lambda path: os.symlink("/dev/zero", path),
+        "folder": os.mkdir,
+    }[kind]
+
+    def puts(q, k, v, bias):
+        folder = _of_the_child()
+        names = {path.name for path in folder.iterdir()}
+        for name in names | {"printed.head", "result1.json", "result1-0.npy", "end.json"}:
+            (folder / name).unlink(missing_ok=True)
+            put(folder / name)
+        os.write(1, b"x" * 2**21)
+        os._exit(3)
+
+    start = time.monotonic()
+    ran = run(puts)
+    assert time.monotonic() - start < 5
+    assert (ran.results, ran.ended) == ({}, "ended the process with exit code 3")
+    assert (ran.running, ran.at, ran.printed) == (FIRST, (), "x" * 2000)
+    write_values(tmp_path, "values", np.ones(3))
+    (tmp_path / "values-0.npy").unlink()
+    put(tmp_path / "values-0.npy")
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_values(tmp_path, "values")
+
+
+def test_as_much_of_a_file_as_is_asked_for(tmp_path):
+    (tmp_path / "a").write_bytes(b"0123456789")
+    assert read_bytes(tmp_path / "a", 3) == b"012"
+    assert read_bytes(tmp_path / "a", 3, last=True) == b"789"
+    assert read_bytes(tmp_path / "a", 30, last=True) == b"0123456789"
 
 
 @linux

@@ -22,6 +22,7 @@ def folder(tmp_path, monkeypatch):
         "def attention(q):\n    return helper.twice(q)\n"
         "def softmax(x):\n    return x\n"
         "class Layer:\n"
+        "    size = 3\n"
         "    def forward(self, x):\n        return x + 1\n"
         "    @staticmethod\n    def plain(x):\n        return x + 2\n"
         "class Sized:\n"
@@ -97,6 +98,12 @@ def test_functions_come_with_what_lies_beside_them(folder):
     assert load(parse_source("package.part:f"))(3) == -3
 
 
+def test_two_methods_of_a_class_share_its_object(folder):
+    modules = {}
+    first, again = (load(parse_source("mine.py:Layer.forward"), modules) for _ in range(2))
+    assert first.__self__ is again.__self__
+
+
 def test_two_functions_of_one_file_share_it(folder):
     modules = {}
     first, second = (load(parse_source(f"mine.py:{n}"), modules) for n in ("attention", "softmax"))
@@ -117,11 +124,12 @@ def test_the_helper_beside_the_file_is_meant(folder, tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("atention", "mine.py has no 'atention'; did you mean 'attention'"),
+        ("atention", "mine.py has no function 'atention'; did you mean 'attention'"),
         ("x", "has 'attention', 'softmax', 'Layer', 'Sized'"),
         ("rate", "mine.py:rate is a float, not a function"),
-        ("Layer.forwards", "Layer has no 'forwards'; did you mean 'forward'"),
-        ("Sized.forward", "cannot be made without arguments"),
+        ("Layer.forwards", "mine.py:Layer has no method 'forwards'; did you mean 'forward'"),
+        ("Layer.size", "mine.py:Layer.size is an int, not a function"),
+        ("Sized.forward", "mine.py:Sized.forward is a method, .* made without arguments"),
     ],
 )
 def test_a_missing_function_is_said(name, says, folder):
@@ -141,3 +149,12 @@ def test_where_a_function_is():
         return x
 
     assert source_of(inner) is None
+
+    class Odd:
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+
+        def __call__(self, x):
+            return x
+
+    assert source_of(Odd()) is None

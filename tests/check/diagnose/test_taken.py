@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from minibert.check.diagnose.arrays import NotTakenError
-from minibert.check.diagnose.calling import CannotCallError, arrange, takes_cache, with_cache
+from minibert.check.diagnose.calling import (
+    CannotCallError,
+    arrange,
+    does_without_upstream,
+    takes_cache,
+    takes_upstream_alone,
+    with_cache,
+)
 from minibert.check.diagnose.taken import (
     NOTHING,
     Want,
@@ -76,6 +83,16 @@ class Mean(np.ndarray):
 
     def copy(self, *args):
         raise RuntimeError("no")
+
+
+class Coarse:
+    """As a tensor of PyTorch whose numbers NumPy does not have."""
+
+    def detach(self):
+        return self
+
+    def numpy(self):
+        raise TypeError("Got unsupported ScalarType BFloat16")
 
 
 class Attended(NamedTuple):
@@ -213,6 +230,9 @@ async def _coroutine():
         (["a", 3], TEXTS, "a list; expected a list of texts"),
         ("a b", TEXTS, "the text 'a b'; expected tokens"),
         (A, TABLE, "an array; expected a dict of arrays"),
+        (["a" * 5_000] + ["b"] * 1_000, TEXTS, "over 1,000,000 characters"),
+        ([""] * 1_000_001, TEXTS, "over 1,000,000 characters"),
+        (Coarse(), ONE, r"of bfloat16: return \.float\(\)"),
     ],
 )
 def test_what_cannot_be_taken_is_said(value, expected, says):
@@ -269,6 +289,17 @@ BACKWARD = FORWARD | {"dcontext": 5}
         (lambda a, b, c, g: 0, BACKWARD, (1, 2, 3, 5), {}, ("bias",)),
         (lambda dy, a, b, c: 0, BACKWARD, (5, 1, 2, 3), {}, ("bias",)),
         (lambda dcontext, q, k, v: 0, BACKWARD, None, dict(q=1, k=2, v=3, dcontext=5), ("bias",)),
+        (lambda delta, q, k, v, bias: 0, BACKWARD, (5, 1, 2, 3, 4), {}, ()),
+        (lambda e, q, k, v, eps=1: 0, BACKWARD, (), dict(q=1, k=2, v=3, e=5), ("bias",)),
+        (lambda e, k, q, v, mask=None: 0, BACKWARD, (), dict(q=1, k=2, v=3, e=5, mask=4), ()),
+        (lambda q, k, v, bias, e: 0, BACKWARD, (1, 2, 3, 4, 5), {}, ()),
+        (lambda dL_dy, a, b, c: 0, BACKWARD, (5, 1, 2, 3), {}, ("bias",)),
+        (lambda grad_y, a, b, c, d: 0, BACKWARD, (5, 1, 2, 3, 4), {}, ()),
+        (lambda data, b, c, d, g: 0, BACKWARD, (1, 2, 3, 4, 5), {}, ()),
+        (lambda q, **more: 0, FORWARD, (), FORWARD, ()),
+        (lambda a, eps=1e-6, **more: 0, FORWARD, (), dict(a=1, k=2, v=3, bias=4), ()),
+        (lambda q, k, v, mask=None, **more: 0, FORWARD, (), dict(q=1, k=2, v=3, mask=4), ()),
+        (lambda q, dout, **more: 0, BACKWARD, (), FORWARD | {"dout": 5}, ()),
         (max, FORWARD, (1, 2, 3, 4), {}, ()),
     ],
 )
@@ -289,6 +320,8 @@ def test_calls(function, inputs, args, kwargs, left_out):
         (lambda a, b, c, d, heads: 0, FORWARD, "takes 5 arguments"),
         (lambda a, b, c, d, *, heads: 0, FORWARD, "needs the keyword argument 'heads'"),
         (lambda dout, cache: 0, BACKWARD, "give the forward, too"),
+        (lambda dout: 0, BACKWARD, "takes only the upstream gradient .*give its forward as well"),
+        (lambda q, k: 0, BACKWARD, r"takes 2 arguments \(q, k\)"),
         (Attended, FORWARD, "it is a class"),
     ],
 )
@@ -304,8 +337,54 @@ def test_what_takes_a_cache():
     assert takes_cache(lambda dy, cache: 0, gelu)
     assert not takes_cache(lambda x, dy: 0, gelu)
     assert not takes_cache(lambda dy, x: 0, gelu)
+    assert not takes_cache(lambda a, b: 0, gelu)
+    assert takes_cache(lambda a, b: 0, gelu, True)
+    assert not takes_cache(lambda pred, y: 0, MSE)
+    assert takes_cache(lambda pred, y: 0, MSE, True)
+    assert takes_cache(lambda g, saved: 0, MSE)
     assert with_cache(lambda dout, cache: 0, "d", "c") == ("d", "c")
     assert with_cache(lambda cache, dout: 0, "d", "c") == ("c", "d")
+
+
+MSE = Wanted("mse", ("a", "b"), ("dloss",), LOSS, (), (), {"gradient": "mse_gradient(a, b, dloss)"})
+
+
+@pytest.mark.parametrize(
+    ("function", "does"),
+    [
+        (lambda a, b: 0, True),
+        (lambda pred, y: 0, True),
+        (lambda pred, y, eps=1e-9: 0, True),
+        (lambda *, a, b: 0, True),
+        (lambda prediction, desired: 0, True),
+        (lambda a, b, dloss: 0, False),
+        (lambda a, b, upstream=1.0: 0, False),
+        (lambda dout, cache: 0, False),
+        (lambda x, cache: 0, False),
+        (lambda a: 0, False),
+        (lambda *inputs: 0, False),
+    ],
+)
+def test_what_does_without_the_upstream_gradient(function, does):
+    assert does_without_upstream(function, MSE) is does
+    assert not does_without_upstream(function, OP)
+
+
+def test_what_takes_the_upstream_gradient_alone():
+    assert takes_upstream_alone(lambda dout: 0, OP)
+    assert takes_upstream_alone(lambda dout=1.0: 0, OP)
+    assert takes_upstream_alone(lambda: 0, MSE)
+    assert not takes_upstream_alone(lambda q: 0, OP)
+    assert not takes_upstream_alone(lambda dout, x: 0, OP)
+    assert not takes_upstream_alone(lambda *inputs: 0, OP)
+
+
+def test_an_upstream_gradient_under_another_name_is_told():
+    relu = OP._replace(inputs=("x",), upstream=("dy",), neutral=())
+    found = arrange(lambda delta, x: 0, {"x": 1, "dy": 2}, relu, "gradient")
+    assert found == ((2, 1), {}, (), ("called with the upstream gradient as delta",))
+    found = arrange(lambda dout, x: 0, {"x": 1, "dy": 2}, relu, "gradient")
+    assert found == ((2, 1), {}, (), ())
 
 
 def test_what_an_op_wants():
