@@ -16,8 +16,8 @@ import shlex
 
 import numpy as np
 
+from minibert.check.apart import Planned, Source, as_target, make_plan, run_apart
 from minibert.check.diagnose.advice import advice, trials
-from minibert.check.diagnose.apart import run_apart
 from minibert.check.diagnose.diagnosis import LEVELS, Diagnosis, told
 from minibert.check.diagnose.gates import (
     changed_inputs,
@@ -30,8 +30,6 @@ from minibert.check.diagnose.gates import (
 )
 from minibert.check.diagnose.observed import named_arrays
 from minibert.check.diagnose.part import Part
-from minibert.check.diagnose.records import Planned, make_plan
-from minibert.check.diagnose.source import Source, as_target
 from minibert.check.mistakes import op_called
 from minibert.data.names import nearest_name
 
@@ -48,8 +46,10 @@ def diagnose(
     gradient takes the same inputs and the upstream gradient last, and returns the gradients in the
     order of the inputs. `minibert.check.mistakes.op_called(op).signature_of("forward")` tells it,
     as does ``minibert verify OP --signature``. A pair in the style of `minibert.ops`, with its
-    cache, is taken as well. What it returns may be NumPy arrays, lists, or anything with
-    ``__array__`` or ``.detach().numpy()``; a generator may yield ``"name", array`` for its steps.
+    cache, is taken as well, as are a layer's methods that keep what they need in ``self``, and the
+    gradient of a loss without an upstream gradient. What it returns may be NumPy arrays, lists, or
+    anything with ``__array__`` or ``.detach().numpy()``; a generator may yield ``"name", array``
+    for its steps.
 
     Parameters
     ----------
@@ -104,7 +104,9 @@ def diagnose(
         found = found.with_(certain=False)  # sizes are not told apart
     found = found.with_(
         advice=_advice(steps, edge, ran, found) if found.gate not in ("import", "run") else (),
-        notes=tuple(dict.fromkeys(note for r in ran.results.values() for note in r.notes)),
+        notes=tuple(
+            dict.fromkeys([*ran.notes, *(n for r in ran.results.values() for n in r.notes)])
+        ),
         printed=ran.printed,
         again=_again(steps, (forward, gradient), hint_level, seed, case, time_limit),
     )

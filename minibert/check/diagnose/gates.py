@@ -22,8 +22,8 @@ def did_not_import(steps, name, ran):
     if ran.import_error is None:
         return None
     error = ran.import_error
-    said = f"{error.type}: {error.message}" if error.type else error.message
-    headline = f"its file does not load: {said}"
+    loads = f"its file does not load: {error.type}: {error.message}"
+    headline = loads if error.type else error.message
     return Diagnosis(steps.op, False, name, "import", headline, details=_frames(error.frames))
 
 

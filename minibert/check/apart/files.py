@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minibert.check.diagnose.records import Error, Frame, Planned, Result, Warned
-from minibert.check.diagnose.source import Source
-from minibert.check.diagnose.taken import Want, Wanted
+from minibert.check.apart.records import Error, Frame, Planned, Result, Warned
+from minibert.check.apart.source import Source
+from minibert.check.apart.taken import Want, Wanted
 
 LARGEST = 400 * 2**20  # bytes of one value that are read
 LARGEST_JSON = 64 * 2**20

@@ -8,8 +8,8 @@ import signal
 import sys
 import time
 
-from minibert.check.diagnose.calls import ending, loaded, make_calls
-from minibert.check.diagnose.files import read_task, write_json, write_values
+from minibert.check.apart.calls import ending, loaded, make_calls
+from minibert.check.apart.files import read_task, write_json, write_values
 
 ORPHANED = 5  # seconds after the deadline
 FAILED = 70  # the exit code if results cannot be written

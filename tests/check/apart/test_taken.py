@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from minibert.check.diagnose.arrays import NotTakenError
-from minibert.check.diagnose.calling import (
+from minibert.check.apart.arrays import NotTakenError
+from minibert.check.apart.calling import (
     CannotCallError,
     arrange,
     does_without_upstream,
@@ -15,7 +15,7 @@ from minibert.check.diagnose.calling import (
     takes_upstream_alone,
     with_cache,
 )
-from minibert.check.diagnose.taken import (
+from minibert.check.apart.taken import (
     NOTHING,
     Want,
     Wanted,

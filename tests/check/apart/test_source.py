@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from minibert.check.diagnose.source import (
+from minibert.check.apart.source import (
     LoadError,
     Source,
     as_target,
@@ -140,7 +140,7 @@ def test_a_missing_function_is_said(name, says, folder):
 def test_where_a_function_is():
     found = source_of(parse_source)
     assert found.name == "parse_source"
-    assert found.module == "minibert.check.diagnose.source"
+    assert found.module == "minibert.check.apart.source"
     assert source_of(test_texts).path == Path(__file__).absolute()
     assert source_of(lambda x: x) is None
     assert source_of(len) is None

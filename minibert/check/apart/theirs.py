@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minibert.check.diagnose.records import Error, Frame, Warned
+from minibert.check.apart.records import Error, Frame, Warned
 
 MOST_FRAMES = 12
 MOST_WARNINGS = 50

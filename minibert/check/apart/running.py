@@ -24,9 +24,9 @@ import warnings
 
 import numpy as np
 
-from minibert.check.diagnose import child
-from minibert.check.diagnose.calls import INTERRUPTED, loaded, make_calls
-from minibert.check.diagnose.files import (
+from minibert.check.apart import child
+from minibert.check.apart.calls import INTERRUPTED, loaded, make_calls
+from minibert.check.apart.files import (
     error_from,
     read_bytes,
     read_json,
@@ -34,10 +34,10 @@ from minibert.check.diagnose.files import (
     read_values,
     write_task,
 )
-from minibert.check.diagnose.records import Ran
-from minibert.check.diagnose.source import Source, source_of
-from minibert.check.diagnose.taken import wanted_of
-from minibert.check.diagnose.theirs import MINIBERT, frames_of_dump
+from minibert.check.apart.records import Ran
+from minibert.check.apart.source import Source, source_of
+from minibert.check.apart.taken import wanted_of
+from minibert.check.apart.theirs import MINIBERT, frames_of_dump
 
 MOST_PRINTED = 2_000  # characters that are kept
 GRACE = 0.5  # seconds

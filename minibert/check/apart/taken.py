@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minibert.check.diagnose.arrays import NotTakenError, ndim_of, plain, to_array, to_text, what_is
+from minibert.check.apart.arrays import NotTakenError, ndim_of, plain, to_array, to_text, what_is
 from minibert.data.names import some_names
 
 NOTHING = object()  # there is no cache

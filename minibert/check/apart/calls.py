@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minibert.check.diagnose.arrays import MOST, MOST_TEXT, NotTakenError, to_array
-from minibert.check.diagnose.calling import (
+from minibert.check.apart.arrays import MOST, MOST_TEXT, NotTakenError, to_array
+from minibert.check.apart.calling import (
     CannotCallError,
     arrange,
     does_without_upstream,
@@ -17,10 +17,10 @@ from minibert.check.diagnose.calling import (
     takes_upstream_alone,
     with_cache,
 )
-from minibert.check.diagnose.records import Error, Result
-from minibert.check.diagnose.source import LoadError, Source, load
-from minibert.check.diagnose.taken import NOTHING, cotangent, taken
-from minibert.check.diagnose.theirs import Listening, error_of
+from minibert.check.apart.records import Error, Result
+from minibert.check.apart.source import LoadError, Source, load
+from minibert.check.apart.taken import NOTHING, cotangent, taken
+from minibert.check.apart.theirs import Listening, error_of
 from minibert.check.structure import leaves
 
 SEED = 20

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from minibert import kernels as F
-from minibert.check.diagnose import apart
-from minibert.check.diagnose.apart import run_apart
-from minibert.check.diagnose.files import read_bytes, read_result, read_values, write_values
-from minibert.check.diagnose.records import Planned, make_plan
-from minibert.check.diagnose.source import Source, parse_source
+from minibert.check.apart import running as apart
+from minibert.check.apart.files import read_bytes, read_result, read_values, write_values
+from minibert.check.apart.records import Planned, make_plan
+from minibert.check.apart.running import run_apart
+from minibert.check.apart.source import Source, parse_source
 from minibert.check.mistakes import op_called
 
 STEPS = op_called("attention")
@@ -384,8 +384,8 @@ def test_ctrl_c_ends_the_child_and_goes_on(tmp_path):
     code = f"""
 import os, sys
 import numpy as np, time
-from minibert.check.diagnose.apart import run_apart
-from minibert.check.diagnose.records import make_plan
+from minibert.check.apart.running import run_apart
+from minibert.check.apart.records import make_plan
 from minibert.check.mistakes import op_called
 def f(q, k, v, bias):
     open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))
@@ -750,7 +750,7 @@ def test_files_that_do_not_end_loading(tmp_path):
 @linux
 def test_code_that_diagnoses_itself_is_told_so(tmp_path):
     (tmp_path / "a.py").write_text(
-        "from minibert.check.diagnose.apart import run_apart\n"
+        "from minibert.check.apart.running import run_apart\n"
         "def f(q, k, v, bias):\n    return q\n"
         "run_apart(f, [], hint=None)\n"
     )
