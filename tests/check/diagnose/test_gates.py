@@ -44,7 +44,7 @@ def in_file(folder, text):
         ("import no_such_module\n", "ModuleNotFoundError: No module named", "mine.py:1, in <mod"),
         ("def relu(x)\n    return x\n", "SyntaxError: expected ':'", "mine.py:1: def relu(x)"),
         ("x = 1\n\ny = x / 0\n", "ZeroDivisionError: division by zero", "mine.py:3, in <mod"),
-        ("def rely(x):\n    return x\n", "no 'relu'; did you mean 'rely'", None),
+        ("def rely(x):\n    return x\n", "no function 'relu'; did you mean 'rely'", None),
         ("relu = 3\n", "is an int, not a function", None),
         ("raise SystemExit(4)\n", "SystemExit: 4", "mine.py:1, in <module>: raise"),
     ],
