@@ -9,6 +9,7 @@ status is 0 if it is right, 1 if it is not, and 2 if it cannot be looked for as 
 """
 
 import json
+from itertools import chain
 
 from minibert.check.diagnose import diagnose
 from minibert.check.diagnose.diagnosing import TIME_LIMIT
@@ -27,7 +28,8 @@ def add_arguments(parser):
         "--hint-level", type=int, choices=range(4), metavar="0..3",
         help="tell a student this much; without it, everything",
     )  # fmt: skip
-    group.add_argument("--time-limit", type=float, metavar="SECONDS", help="20 by default")
+    limit = f"for everything; {TIME_LIMIT:g} by default"
+    group.add_argument("--time-limit", type=float, metavar="SECONDS", help=limit)
 
 
 def is_asked_for(args):
@@ -42,8 +44,8 @@ def run(args):
     ops = [op_called(name) for name in args.ids] or list(OPS.values())
     if args.signature:
         found = {steps.op: _signatures(steps) for steps in ops}
-        lines = (line for lines in found.values() for line in lines)
-        print(json.dumps(found, indent=1) if args.json else "\n".join(lines))
+        lines = "\n".join(chain.from_iterable(found.values()))
+        print(json.dumps(found, indent=1) if args.json else lines)
         return 0
     if args.mistakes:
         print(_mistakes(ops, args.json))
@@ -72,8 +74,7 @@ def _check(args):
 
 
 def _signatures(steps):
-    parts = ["forward", *(["gradient"] if steps.gradient else [])]
-    return [steps.signature_of(part) for part in parts]
+    return [steps.signature_of(part) for part in steps.parts]
 
 
 def _mistakes(ops, as_json):

@@ -4,6 +4,15 @@ import difflib
 from collections.abc import Iterable
 
 
+def in_words(names: list[str]) -> str:
+    """The names as they stand in a sentence.
+
+    >>> in_words(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 def some_names(names: Iterable[str], most: int = 20) -> str:
     """The names for a message, at most so many.
 

@@ -7,9 +7,11 @@ The gates, in this order; the first that fails ends it:
     shape    as many results as wanted, of the right shape and kind
     finite   no NaN or infinity where there is none in truth
     inputs   they are as they were
+    again    a second call gives the same (told as "values")
     values   forward, then each gradient
 
-Functions run in a process of their own (`apart`); nothing that they do reaches this one.
+Functions run in a process of their own (`minibert.check.apart`), and nothing that they do reaches
+this one; where that cannot be had, the report says so.
 """
 
 import shlex
@@ -73,8 +75,10 @@ def diagnose(
 
     Raises
     ------
-    ValueError, TypeError
+    ValueError
         For arguments of this function. What the other one raises, the report says.
+    RuntimeError
+        The function that is looked at calls this one.
 
     Examples
     --------
@@ -98,7 +102,10 @@ def diagnose(
     try:
         found = _through_gates(steps, parts, calls, ran)
     except Exception as error:  # of results that nobody thought of
-        said = f"what it returned cannot be compared ({type(error).__name__}: {error!s:.200})"
+        said = (
+            f"minibert could not compare what it returned ({type(error).__name__}: "
+            f"{error!s:.200}): please report this, it may be right"
+        )
         found = Diagnosis(steps.op, False, " and ".join(parts), "shape", said)
     if case is not None:
         found = found.with_(certain=False)  # sizes are not told apart
@@ -151,11 +158,11 @@ def _advice(steps, edge, ran, diagnosis):
         elif kind == "float32" and "float64" in result.dtypes.values():
             found.append(
                 f"with float32 inputs the {part} returns float64; np.sqrt(n) of a number does that:"
-                " take math.sqrt(n), or .astype(x.dtype)"
+                " take math.sqrt(n), or .astype(x.dtype)."
             )
     changed = {name for r in ran.results.values() for name in r.changed}
     if changed and diagnosis.ok:
-        found.append(f"it changes {', '.join(sorted(changed))} in place, and so does the caller's")
+        found.append(f"it changes {', '.join(sorted(changed))} in place, and with it the caller's.")
     if ran.running is not None and ran.running[2] in ("float32", "extreme"):
         part, name, kind = ran.running
         at = "with float32 inputs" if kind == "float32" else f"at {name}"

@@ -3,7 +3,7 @@
 Its first lines say what is wrong; then where, with numbers; then what was ruled out, and how to run
 it again. For courses, `hint_level` says how much of this a student is told:
 
-    0   which gate failed, and of which result
+    0   which gate failed, and of which result: the headline
     1   and where: how many entries differ, the worst of them, and what the function gave there
     2   and where to look: the step of the formula, what such a shape usually means
     3   and what it is consistent with
@@ -16,14 +16,12 @@ import re
 import textwrap
 from dataclasses import dataclass, replace
 
-from minibert.check.diagnose.explain import Cause
-
 LEVELS = (0, 1, 2, 3)
 LONGEST = 160  # characters of a line
 RELATED = ": it "  # between a step and what its numbers are of the right ones
 MOST = 12  # items of a list that are shown
-ALONE = ", and with nothing else that is known here"
-GATES = {  # what was found before, in words
+ALONE = ", and with no other of the catalogue"
+IN_WORDS = {  # what was found before, in words
     "import": "it loads", "run": "runs", "shape": "has the right shapes", "finite": "has no NaN",
     "inputs": "leaves its inputs alone", "repeatable": "repeats itself", "values": "right",
 }  # fmt: skip
@@ -97,7 +95,7 @@ class Diagnosis:
     causes : tuple of Cause
         What the numbers are consistent with, the most likely first.
     certain : bool
-        One explanation fits within the tolerance, and no other does.
+        One mistake of the catalogue fits, or one pair, and no other; relations are never certain.
     look_at : str
         The step of the formula that the first cause is in.
     mismatches : tuple of Mismatch
@@ -190,7 +188,7 @@ class Diagnosis:
         others = [c for c in self.causes[1:] if c not in both and c not in each]
         if others:
             yield "  It is consistent as well with:"
-            yield from (f"  -  {cause.sentence} [{cause.id}]" for cause in others[:5])
+            yield from list(_briefly(others))[:5]
 
     def to_dict(self):
         """As plain data, for JSON."""
@@ -214,11 +212,19 @@ def _in_full(cause):
     yield f"     {cause.lesson} {place}"
 
 
+def _briefly(causes):
+    """A line for each cause; two that go together have one."""
+    causes = iter(causes)
+    for cause in causes:
+        both = [cause, next(causes)] if cause.also else [cause]
+        yield "  -  " + " Together with: ".join(f"{c.sentence} [{c.id}]" for c in both)
+
+
 def _in_words(passed):
     """The gates that were passed, those of a forward that is right as one."""
     if "forward values" in passed:
         passed = ["forward values", *passed[passed.index("forward values") + 1 :]]
-    words = [GATES[name.split()[-1]] for name in passed]
+    words = [IN_WORDS[name.split()[-1]] for name in passed]
     return ", ".join("the forward is right" if w == "right" else w for w in words)
 
 
@@ -285,7 +291,5 @@ def told(diagnosis, level):
 
 def _without_number(sentence):
     sentence = re.sub(r"\S+(?= times .*, in every case)", "one number", sentence)
+    sentence = re.sub(r"(?<=is )[+-]\d+(?= off everywhere)", "one number", sentence)
     return re.sub(r"(?<=is too large by )-?[\d.]\S*", "one number", sentence)
-
-
-__all__ = ["Cause", "Diagnosis", "Mismatch", "told"]

@@ -24,6 +24,7 @@ from minibert.check.diagnose.observed import FAR, distance, error_of, is_real, n
 from minibert.check.diagnose.relations import Pair, by_row, named_constants, relations
 from minibert.check.diagnose.spoiled import plain_factors, ways
 from minibert.check.mistakes.steps import parameters
+from minibert.data.names import in_words
 
 BETTER = 10  # times nearer than the truth: an explanation that is not, explains nothing
 
@@ -100,9 +101,10 @@ def explain(steps, part, observed, rtol, finite=False):
     if alone:
         certain = len(alone) == 1 and not pairs and not search.is_blank()
         return Explained(tuple(alone), certain, ids)
-    for kind in (search.of_results, lambda: [c for both in pairs for c in both]):
-        if causes := kind():
-            return Explained(tuple(causes), kind is not search.of_results and len(pairs) == 1, ids)
+    if causes := search.of_results():
+        return Explained(tuple(causes), False, ids)
+    if pairs:
+        return Explained(tuple(c for both in pairs for c in both), len(pairs) == 1, ids)
     for kind in (search.of_steps, search.mistake_and_relation):
         if causes := kind():
             return Explained(tuple(causes), False, ids)
@@ -134,7 +136,7 @@ class _Search:
         return all(a.dtype.kind == "f" and not a.any() for a in wrong)
 
     def alone(self):
-        """Single mistakes that fit, the nearest first; among equals in the catalogue's order."""
+        """Single mistakes that fit, in their order; first those about as near as the nearest."""
         found = [(self.far(lambda o, m=m: (m.steps, None)), m) for m in self.mistakes]
         found = [(far, m) for far, m in found if self.fits(far)]
         nearest = min((far for far, _ in found), default=0.0)
@@ -165,7 +167,7 @@ class _Search:
 
     def of_results(self, kind=relations):
         """A relation of each wrong output to what is expected."""
-        found = {name: self.relations(name, kind=kind) for name in self.wrong}
+        found = {name: self.related(name, kind=kind) for name in self.wrong}
         if not found or not all(found.values()):
             return []
         shared = {r[0].phrase for r in found.values()}
@@ -174,11 +176,11 @@ class _Search:
             return [
                 Cause(r.id, _said(self.wrong, r.phrase))
                 for r in first
-                if all(r.id in {s.id for s in others} for others in found.values())
+                if all(r.phrase in {s.phrase for s in others} for others in found.values())
             ]
         return [Cause(r[0].id, _said([name], r[0].phrase), of=name) for name, r in found.items()]
 
-    def relations(self, name, expected=None, kind=relations):
+    def related(self, name, expected=None, kind=relations):
         """The relations of one output, to what is expected or to what a mistake gives."""
         pairs = []
         for n, o in enumerate(self.observed):
@@ -197,10 +199,10 @@ class _Search:
         for step in (s for s in self.steps.steps if s.name in needed and s.name not in self.names):
             for name in parameters(step.function):
                 if self.fits(self.far(lambda o, s=step, n=name: ({s.name: _same(n)}, None))):
-                    said = f"As if step {step.number} {step.name} were {name}: it is left out."
+                    said = f"As if step {self.steps.place(step.name)} were {name}: it is left out."
                     id = f"step-{step.name}-left-out"
                     found.append(Cause(id, said, "", self.where([step.name])))
-            said = f"As if in step {step.number} {step.name}".replace("  ", " ")
+            said = f"As if in step {self.steps.place(step.name)}"
             plain = bool(parameters(step.function))  # of a constant only a factor says anything
             found += self.spoiled(step.name, truth[step.name], said, f"step-{step.name}", plain)
         for name, _ in self.steps.arguments(self.part):
@@ -225,7 +227,7 @@ class _Search:
         ]
 
     def mistake_and_relation(self):
-        """One mistake, of whose result every wrong output is a multiple."""
+        """One mistake, of whose result every wrong output is the same multiple."""
         for m in self.mistakes:
             predicted = [self.predicted(o, m.steps) for o in self.observed]
             if any(p is None for p in predicted):
@@ -233,10 +235,12 @@ class _Search:
             wrong = [name for name in self.names
                      if any(error_of(name, o.got, p, o.floors) > self.rtol
                             for o, p in zip(self.observed, predicted, strict=True))]  # fmt: skip
-            found = [self.relations(name, predicted) for name in wrong]
-            simple = [[r for r in some if r.id.startswith(_SIMPLE)] for some in found]
-            if wrong and all(simple):
-                r = simple[0][0]
+            of_each = [[r for r in self.related(name, predicted) if r.id.startswith(_SIMPLE)]
+                       for name in wrong]  # fmt: skip
+            shared = [r for r in (of_each[0] if wrong else ())
+                      if all(r.phrase in {s.phrase for s in some} for some in of_each)]  # fmt: skip
+            if shared:
+                r = shared[0]
                 said = _said(wrong, r.phrase.replace("what is expected", "what that gives"))
                 both = Cause(r.id, said, also=m.id)
                 return [self.cause(m, also=r.id), both]
@@ -251,9 +255,9 @@ class _Search:
                 for m in self.mistakes
                 if self.fits(self.far(lambda o, m=m: (m.steps, None), only=name))
             ]
-            found = found or [Cause(r.id, _said([name], r.phrase)) for r in self.relations(name)]
+            found = found or [Cause(r.id, _said([name], r.phrase)) for r in self.related(name)]
             if found:
-                causes.setdefault(found[0].id, found[0]._replace(of=name))
+                causes.setdefault((found[0].id, found[0].sentence), found[0]._replace(of=name))
             else:
                 left.append(name)
         return list(causes.values()), tuple(left) if causes else ()
@@ -299,7 +303,7 @@ class _Search:
         """The first of some steps, with its number."""
         for step in self.steps.steps:
             if step.name in names and step.name in self.steps.needed(self.part):
-                return f"{step.number} {step.name}".strip()
+                return self.steps.place(step.name)
         return ""
 
 
@@ -326,6 +330,5 @@ def _same(name):
 
 def _said(names, phrase):
     """A sentence: dq and dk: each is twice what is expected."""
-    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-    said = f"{listed}: each {phrase}" if len(names) > 1 else f"{listed} {phrase}"
+    said = f"{in_words(names)}: each {phrase}" if len(names) > 1 else f"{names[0]} {phrase}"
     return said if said.endswith("?") else f"{said}."

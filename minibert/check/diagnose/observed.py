@@ -35,6 +35,10 @@ class Observed(NamedTuple):
         """How far it is from what is right."""
         return distance(self.got, self.expected, self.floors)
 
+    def error_in(self, name):
+        """How far one output is from what is right."""
+        return error_of(name, self.got, self.expected, self.floors)
+
 
 def named_arrays(results, names):
     """Results as arrays by name; a dict among them by its keys, a list of texts as one array.
@@ -77,7 +81,9 @@ def floors(calls):
 def distance(got, other, floors=None):
     """The largest relative error of any array; infinite where names, shapes or codes differ.
 
-    What is NaN in both is equal.
+    What is NaN in both is equal, and an integer where NaN is right: it cannot be NaN. An error is
+    measured by at least the array's floor; where all of `got` is zero, and `other` is small but not
+    nothing, it is infinite.
     """
     if got.keys() != other.keys():
         return FAR

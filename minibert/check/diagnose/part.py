@@ -64,7 +64,7 @@ class Part:
                 if call.case not in ran:
                     try:
                         self.steps.run(call.inputs, self.name, m.steps)
-                    except (ValueError, IndexError):
+                    except Exception:  # as the function may raise anything
                         found.add(m.id)
         return found
 
@@ -99,8 +99,9 @@ class Part:
     def judged(self):
         """(ok, tolerance, Explained): float64, or what float32 leaves of it.
 
-        A result between the two tolerances is right, if computed in float32, unless a mistake of
-        the catalogue explains it a hundred times better.
+        A result between the two tolerances counts as right, whether float32 or something else
+        made it so, unless a mistake of the catalogue explains it a hundred times better; the
+        report says that it is not exact.
         """
         nothing = Explained((), False, ())
         if self.error <= self.exact:

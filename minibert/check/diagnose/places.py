@@ -3,7 +3,7 @@
 import numpy as np
 
 from minibert.check.diagnose.diagnosis import Mismatch
-from minibert.check.diagnose.observed import differing, error_of, is_real, spread
+from minibert.check.diagnose.observed import differing, is_real, spread
 
 MOST = 3  # places that are named
 
@@ -30,7 +30,7 @@ def mismatch(name, observed, axes, rtol):
     allowed = error = None
     if is_real(expected):
         allowed = rtol * max(abs(float(expected[place])), spread(expected))
-        error = error_of(name, *observed[2:])
+        error = observed.error_in(name)
     return Mismatch(
         name, observed.case, int(apart.sum()), apart.size, index_text(place, axes),
         got[place].item(), expected[place].item(), allowed, error,
@@ -115,10 +115,7 @@ def shape_hint(got, expected, axes):
     if without and len(set(expected)) == len(expected):
         i = without[0]
         return f"The axis {axes[i] if axes else i} is gone: one sum, mean or index too many?"
-    ones = [n if n != 1 else None for n in got]
-    if len(got) == len(expected) and all(
-        a is None or a == b for a, b in zip(ones, expected, strict=True)
-    ):
+    if len(got) == len(expected) and all(n in (1, m) for n, m in zip(got, expected, strict=True)):
         gone = [axes[i] if axes else str(i) for i, n in enumerate(got) if n != expected[i]]
         return f"The axis {' and '.join(gone)} is of length 1: a sum or a mean too many?"
     if len(got) > len(expected):

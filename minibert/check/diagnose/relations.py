@@ -187,14 +187,19 @@ def _factors(pairs, rtol):
 def _scaled(name):
     if name == "-1":
         return Relation("sign", "has the wrong sign", lambda x: -x)
-    count = name.replace(" ", "")
-    if count.isupper() and count.isalpha():
+    if _is_count(name):
         said = f"is {name} times what is expected: a sum where a mean is meant?"
         return Relation("sum-for-mean", said, None)
-    if name.startswith("1/(") or (name.startswith("1/") and name[2:].isupper()):
+    if name.startswith("1/") and _is_count(name[2:].strip("()")):
         said = f"is what is expected divided by {name[2:]}: a mean too many, or one for a sum?"
         return Relation("mean-for-sum", said, None)
     return Relation(f"factor-{name}".replace(" ", ""), f"is {name} times what is expected", None)
+
+
+def _is_count(name):
+    """Whether it is a product of sizes, such as "B L"."""
+    letters = name.replace(" ", "")
+    return letters.isalpha() and letters.isupper()
 
 
 def _factor(p, rtol):
@@ -359,6 +364,8 @@ def _merged(order, ndim, x):
 def _not_reduced(pairs, rtol):
     """What is right once it is summed, or averaged, over some axes."""
     ndim = pairs[0].got.ndim
+    if any(p.got.ndim != ndim for p in pairs):
+        return []
     for many in range(1, ndim + 1):
         for some in combinations(range(ndim), many):
             for word, f in (("mean", np.mean), ("sum", np.sum)):

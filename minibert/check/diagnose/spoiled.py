@@ -54,11 +54,16 @@ def ways(value, factors, plain=True):
             for id, word, f in (("summed", "summed", np.sum), ("averaged", "averaged", np.mean)):
                 yield id, f"were {word} over {over}", _reduced(f, axes)
     for name in next(iter(factors.values())):
-        factor = lambda x, o, name=name: x * factors[o.case].get(name, np.nan)  # noqa: E731
+        factor = _times(factors, name)
         if name == "-1":
             yield "sign", "had the other sign", factor
         else:
             yield f"factor-{name}".replace(" ", ""), f"were multiplied by {name}", factor
+
+
+def _times(factors, name):
+    """A multiplication by a factor, which may differ from case to case."""
+    return lambda x, o: x * factors[o.case].get(name, np.nan)
 
 
 def plain_factors(constants):
@@ -66,7 +71,7 @@ def plain_factors(constants):
     letters = [name for name in constants if name.isupper()]
     return {
         name: n for name, n in named_factors(constants).items()
-        if sum(name.count(x) for x in letters) < 2 or "-1" in name
+        if sum(name.count(x) for x in letters) < 2 or "-1)" in name
     }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def first_wrong_step(part, rtol):
             line = f"The step {called} that it yields is none of {known}."
             return WrongStep("", (line,))
         if not _near(array, truth[name], rtol):
-            where = f"{part.steps.numbers[name]} {name}"
+            where = part.steps.place(name)
             of_right = _relation(part, name, place, rtol)
             line = f"The first wrong step that it yields is {where}{of_right}"
             return WrongStep(where, (line, _rest(part, name, array, observed, rtol)))

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def T(x):
-    """The transpose of the last two axes."""
+    """The transpose of the last two axes, as `.T`; it is no letter of the formulas."""
     return np.swapaxes(x, -1, -2)
 
 
@@ -30,7 +30,7 @@ def softmax(x, axis=-1):
 
 
 def softmax_gradient(dp, p, axis=-1):
-    """The gradient of `softmax`, of its result."""
+    """The gradient through `softmax`, from its result p."""
     return p * (dp - total(dp * p, axis))
 
 

@@ -229,6 +229,15 @@ class Steps:
                 value(name)
         return found
 
+    def place(self, name):
+        """A step with its equation's number: "(1) s"."""
+        return f"{self.numbers.get(name, '')} {name}".strip()
+
+    @property
+    def parts(self):
+        """What a function may be written for: "forward", and "gradient" where there is one."""
+        return ("forward", "gradient") if self.gradient else ("forward",)
+
     def fits(self, mistake, part):
         """Whether a mistake can show there: it changes a step that the part has."""
         return bool(mistake.steps.keys() & self.needed(part))
@@ -262,8 +271,7 @@ def parameters(function):
 
 def _named(text):
     """``"q (B,H), tau"`` as `Named`."""
-    found = re.findall(r"([\w']+)\s*(?:\(([\w, ]*)\))?", text)
+    found = re.finditer(r"([\w']+)\s*(?:\(([\w, ]*)\))?", text)
     return tuple(
-        Named(name, tuple(re.findall(r"\w+", axes)) if f"{name} (" in text else None)
-        for name, axes in found
+        Named(m[1], None if m[2] is None else tuple(re.findall(r"\w+", m[2]))) for m in found
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minibert.check.diagnose import diagnose
+from minibert.check.diagnose import Cause, Diagnosis, diagnose
 from minibert.check.mistakes import MISTAKES, OPS
 
 from .bent import bent, ids, needs_fork
@@ -28,7 +28,7 @@ def test_certain_where_one_explanation_fits():
     found = diagnose("attention", bent("attention", "attention-scaled-by-k"))
     assert found.certain
     assert ids(found) == ["attention-scaled-by-k"]
-    assert "Consistent with one mistake, and with nothing else that is known here:" in str(found)
+    assert "Consistent with one mistake, and with no other of the catalogue:" in str(found)
 
 
 def test_not_certain_where_a_second_one_does():
@@ -63,6 +63,7 @@ def test_two_mistakes():
     text = str(found)
     assert "onsistent with these two mistakes together" in text
     assert all(MISTAKES[name].sentence in text for name in names)
+    assert not set(found.ruled_out) & set(ids(found))
 
 
 def test_a_relation_is_never_certain():
@@ -161,3 +162,46 @@ def test_at_most_one_ten_thousandth_of_rounding_is_right():
     found = diagnose("gelu", bent("gelu", end=lambda y: (y * (1 + 1e-3),)))
     assert not found
     assert ids(found) == ["factor"]
+
+
+def test_a_relation_beside_a_pair_is_not_certain():
+    """The input itself as the gradient is what two mistakes give, too."""
+    found = diagnose("softmax", gradient=lambda x, dp: dp)
+    assert found.causes
+    assert not found.certain
+
+
+def test_each_output_has_the_relation_that_is_its_own():
+    f = bent("attention", "attention-gradient-dv-not-transposed", part="gradient",
+             end=lambda dq, dk, dv: (-dq, 3 * dk, dv))  # fmt: skip
+    found = diagnose("attention", gradient=f)
+    assert not any("dq and dk: each has the wrong sign" in c.sentence for c in found.causes)
+    f = bent("linear", part="gradient", end=lambda dx, dw, db: (-dx, np.tanh(dw), -db))
+    found = diagnose("linear", gradient=f)
+    assert found.unexplained == ("dw",)
+    assert {cause.of for cause in found.causes} == {"dx", "db"}
+
+
+def test_two_pairs_are_told_as_pairs():
+    told = str(Diagnosis("op", False, "forward", "values", "y is wrong", causes=(
+        Cause("a", "A.", also="b"), Cause("b", "B.", also="a"),
+        Cause("b", "B.", also="c"), Cause("c", "C.", also="b"),
+    )))  # fmt: skip
+    assert "  -  B. [b] Together with: C. [c]" in told
+
+
+def test_right_but_for_one_case_in_float32():
+    def f(x):
+        if x.shape[0] == 3:
+            raise ValueError("three")
+        return np.maximum(x, 0).astype(np.float32)
+
+    found = diagnose("relu", f)
+    said = "It runs, and is right, in the case primes, square"
+    assert any(said in line for line in found.details)
+
+
+def test_other_numbers_of_axes_from_case_to_case():
+    found = diagnose("mse", lambda a, b: a - b if len(a) == 2 else (a - b)[0])
+    assert found.gate == "shape"
+    assert "could not compare" not in found.headline

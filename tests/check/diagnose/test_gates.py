@@ -213,7 +213,7 @@ def test_wrong_shapes(end, shape, cause, hint, seems):
     assert found.headline == f"context has the shape {shape}, wanted (B=2, H=3, L=5, K=7)"
     assert ids(found)[0] == cause
     assert hint in found.hints[0]
-    assert seems in found.details[0]
+    assert seems in found.hints[-1]
 
 
 def test_the_shape_of_a_gradient():
