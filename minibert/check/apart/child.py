@@ -43,7 +43,7 @@ def work(folder, targets, plan, wanted, deadline):
         sys.dont_write_bytecode = True
         functions, error = loaded(targets)
         if error is not None:
-            write_values(folder, "import", _tuples(error))
+            write_values(folder, "import", error)
             ended, code = ending(error)
         else:
 
@@ -53,7 +53,7 @@ def work(folder, targets, plan, wanted, deadline):
             def send(number, result):
                 if os.getpid() != pid:  # a child of theirs that came back
                     os._exit(0)
-                write_values(folder, f"result{number}", _tuples(result))
+                write_values(folder, f"result{number}", result)
 
             ended, code = make_calls(functions, plan, wanted, started, send)
         if os.getpid() == pid:
@@ -117,10 +117,3 @@ def _no_core_files():
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (ImportError, ValueError, OSError):
         pass
-
-
-def _tuples(x):
-    """NamedTuples as tuples, for JSON."""
-    if isinstance(x, tuple):
-        return tuple(_tuples(part) for part in x)
-    return x

@@ -177,7 +177,7 @@ def write_task(folder, sources, plan, wanted, **more):
     """What a fresh interpreter has to do."""
     named = {part: [str(s.path), s.name, s.module] for part, s in sources.items()}
     task = {"sources": named, "plan": [tuple(p) for p in plan], "wanted": tuple(wanted), **more}
-    write_values(folder, "task", _plain(task))
+    write_values(folder, "task", task)
 
 
 def read_task(folder):
@@ -191,12 +191,3 @@ def read_task(folder):
         gradients=tuple(Want(*w) for w in wanted.gradients),
     )
     return sources, plan, wanted, task
-
-
-def _plain(x):
-    """NamedTuples as tuples."""
-    if isinstance(x, tuple):
-        return tuple(_plain(part) for part in x)
-    if isinstance(x, list):
-        return [_plain(part) for part in x]
-    return {k: _plain(v) for k, v in x.items()} if isinstance(x, dict) else x

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from minibert.check.diagnose.observed import distance, is_real, named_arrays
+from minibert.check.structure import cast, is_float
 
-LOOSE = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 2e-3}
+LOOSE = {"float64": 1e-6, "float32": 2e-3}
 
 
 class Trial(NamedTuple):
@@ -109,21 +110,14 @@ def advice(steps, trial, got, error, right):
     """
     if got is None:
         return f"at {trial.name} it raises {error}: {trial.advice}." if error else ""
-    exact = {k: np.float64(v) if _floats(v) else v for k, v in trial.inputs.items()}
+    exact = cast(trial.inputs, np.float64)
     expected = named_arrays(steps.run(exact), [name for name, _ in steps.outputs])
     for name in expected.keys() & got.keys():
         finite = np.isfinite(expected[name]).all() if is_real(expected[name]) else True
         if finite and is_real(got[name]) and not np.isfinite(got[name]).all():
             return f"at {trial.name} it gives NaN or infinity: {trial.advice}."
-    singles = any(_floats(v) and np.asarray(v).dtype == np.float32 for v in trial.inputs.values())
-    rtol = LOOSE[np.dtype(np.float32 if singles else np.float64)]
-    singles = singles or any(a.dtype == np.float32 for a in got.values())
-    if singles:
-        rtol = LOOSE[np.dtype(np.float32)]
+    arrays = [*filter(is_float, trial.inputs.values()), *got.values()]
+    rtol = LOOSE["float32" if any(a.dtype == np.float32 for a in arrays) else "float64"]
     if right and trial.exact and distance(got, expected) > rtol:
         return f"at {trial.name} it loses its precision: {trial.advice}."
     return ""
-
-
-def _floats(v):
-    return isinstance(v, np.ndarray) and v.dtype.kind == "f"

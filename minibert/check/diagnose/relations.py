@@ -7,6 +7,7 @@ and 1/2 are told apart.
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 from itertools import combinations, permutations
 from typing import NamedTuple
@@ -24,7 +25,7 @@ class Relation(NamedTuple):
 
     id: str
     phrase: str
-    apply: object  # callable(expected) -> array, for a step within a formula; None where it is none
+    apply: Callable | None = None  # to what is expected, where it is looked for in that way
 
 
 class Pair(NamedTuple):
@@ -75,10 +76,10 @@ def by_row(pairs, rtol):
         named = pairs[0].axes[axis] if pairs[0].axes else str(axis)
         if all(_near(p.got, p.expected + _mean(p.got - p.expected, axis), rtol) for p in pairs):
             said = f"is off by something that does not depend on the axis {named}"
-            found.append(Relation("offset-by-row", said, None))
+            found.append(Relation("offset-by-row", said))
         if all(_near(p.got, p.expected * _slope(p, axis), rtol) for p in pairs):
             said = f"is multiplied by something that does not depend on the axis {named}"
-            found.append(Relation("factor-by-row", said, None))
+            found.append(Relation("factor-by-row", said))
     return found
 
 
@@ -155,12 +156,12 @@ def named_factors(constants):
 def _constants(pairs, rtol):
     """Nothing but one number."""
     if all(p.got.size and not p.got.any() for p in pairs) and any(p.expected.any() for p in pairs):
-        return [Relation("all-zero", "is zero everywhere", lambda x: 0 * x)]
+        return [Relation("all-zero", "is zero everywhere")]
     numbers, truth = (np.concatenate([x.ravel() for x in xs]) for xs in
                       ([p.got for p in pairs], [p.expected for p in pairs]))  # fmt: skip
     flat = all(p.got.size > 1 and np.ptp(p.got) <= rtol * abs(p.got.flat[0]) for p in pairs)
     if (flat or np.ptp(numbers) <= rtol * abs(numbers[0])) and np.ptp(truth) > rtol * abs(truth[0]):
-        return [Relation("all-alike", "is the same number everywhere", None)]
+        return [Relation("all-alike", "is the same number everywhere")]
     return []
 
 
@@ -180,20 +181,20 @@ def _factors(pairs, rtol):
     if not found and np.ptp(factors) <= near * abs(factors[0]):
         c = factors[0]
         phrase = f"is {c:.6g} times what is expected, in every case"
-        return [Relation("factor", phrase, lambda x: c * x)]
+        return [Relation("factor", phrase)]
     return found
 
 
 def _scaled(name):
     if name == "-1":
-        return Relation("sign", "has the wrong sign", lambda x: -x)
+        return Relation("sign", "has the wrong sign")
     if _is_count(name):
         said = f"is {name} times what is expected: a sum where a mean is meant?"
-        return Relation("sum-for-mean", said, None)
+        return Relation("sum-for-mean", said)
     if name.startswith("1/") and _is_count(name[2:].strip("()")):
         said = f"is what is expected divided by {name[2:]}: a mean too many, or one for a sum?"
-        return Relation("mean-for-sum", said, None)
-    return Relation(f"factor-{name}".replace(" ", ""), f"is {name} times what is expected", None)
+        return Relation("mean-for-sum", said)
+    return Relation(f"factor-{name}".replace(" ", ""), f"is {name} times what is expected")
 
 
 def _is_count(name):
@@ -239,7 +240,7 @@ def _places(pairs, rtol):
     if pairs[0].expected.ndim < 1 or pairs[0].expected.size < 2:
         return []
     if all(_near(np.sort(p.got, None), np.sort(p.expected, None), rtol) for p in pairs):
-        return [Relation("other-order", "holds the right numbers in another order", None)]
+        return [Relation("other-order", "holds the right numbers in another order")]
     return []
 
 
@@ -272,9 +273,9 @@ def _offsets(pairs, rtol):
         return []
     c = [float(d.flat[0]) for d in offsets]
     if np.ptp(c) <= 10 * rtol * max(sizes):
-        return [Relation("offset", f"is too large by {c[0]:.6g} everywhere", lambda x: x + c[0])]
+        return [Relation("offset", f"is too large by {c[0]:.6g} everywhere")]
     if all(d.size > 1 for d in offsets):
-        return [Relation("offset", "differs by one number that is the same everywhere", None)]
+        return [Relation("offset", "differs by one number that is the same everywhere")]
     return []
 
 
@@ -289,7 +290,7 @@ def _inputs(pairs, rtol):
                 continue  # a named factor, as `_factors` has it
             others = [partial(_second, relation.apply, np.asarray(p.inputs[name])) for p in pairs]
             if all(_is(p.got, f, p.expected, rtol) for p, f in zip(pairs, others, strict=True)):
-                found.append(relation._replace(apply=None))
+                found.append(relation)
     return found
 
 
@@ -320,7 +321,7 @@ def _extra_axis(pairs, rtol):
         alone = all(p.got.ndim > axis and p.got.shape[axis] == 1 for p in pairs)
         if alone and all(_near(p.got.squeeze(axis), p.expected, rtol) for p in pairs):
             said = f"holds the right numbers, with an axis of length 1 too many, the axis {axis}"
-            return [Relation("extra-axis", said, None)]
+            return [Relation("extra-axis", said)]
     return []
 
 
@@ -328,7 +329,7 @@ def _reshaped(pairs, rtol):
     if not all(_near(p.got.ravel(), p.expected.ravel(), rtol) for p in pairs):
         return []
     said = "holds the right numbers in their order, but in another shape: a reshape for a transpose"
-    return [Relation("reshaped", f"{said}?", None)]
+    return [Relation("reshaped", f"{said}?")]
 
 
 def _reshapings(pair):
@@ -374,7 +375,7 @@ def _not_reduced(pairs, rtol):
                        for r, p in zip(reduced, pairs, strict=True)):  # fmt: skip
                     over = "all its axes" if many == ndim else f"axis {', '.join(map(str, some))}"
                     said = f"is not reduced: its {word} over {over} is what is expected"
-                    return [Relation("not-reduced", said, None)]
+                    return [Relation("not-reduced", said)]
     return []
 
 
@@ -384,11 +385,11 @@ def _of_codes(pairs):
         return []
     if all(p.expected.dtype.kind == "b" and (p.got.astype(bool) != p.expected).all()
            for p in pairs):  # fmt: skip
-        return [Relation("inverted", "is true where it should be false, and the other way", None)]
+        return [Relation("inverted", "is true where it should be false, and the other way")]
     if all(p.expected.dtype.kind in "iu" and p.got.size for p in pairs):
         offsets = {int(d) for p in pairs for d in np.unique(p.got.astype(int) - p.expected)}
         if len(offsets) == 1:
-            return [Relation("offset", f"is {offsets.pop():+d} off everywhere", None)]
+            return [Relation("offset", f"is {offsets.pop():+d} off everywhere")]
     return []
 
 
