@@ -115,9 +115,9 @@ def test_float32_inputs():
     found = diagnose("softmax", single)
     assert found.ok
     assert found.advice == ("with float32 inputs the forward fails: float64 only.",)
-    found = diagnose("softmax", slow_single, time_limit=0.7)
+    found = diagnose("softmax", slow_single, time_limit=2)
     assert found.ok
-    assert found.advice == ("with float32 inputs the forward did not end within 0.7 s.",)
+    assert found.advice == ("with float32 inputs the forward did not end within 2 s.",)
     found = diagnose("softmax", lambda x: softmax(np.float64(x)))
     assert any("with float32 inputs the forward returns float64" in line for line in found.advice)
 

@@ -62,9 +62,9 @@ def test_a_file_that_ends_the_process_or_never_loads(tmp_path):
     found = diagnose("relu", in_file(tmp_path, "import os\nos._exit(7)\n"))
     assert (found.gate, found.passed) == ("import", ())
     assert "it ended the process with exit code 7" in found.headline
-    found = diagnose("relu", in_file(tmp_path, "while True:\n    pass\n"), time_limit=0.5)
+    found = diagnose("relu", in_file(tmp_path, "while True:\n    pass\n"), time_limit=1)
     assert found.gate == "import"
-    assert "it did not end within 0.5 s" in found.headline
+    assert "it did not end within 1 s" in found.headline
     assert "mine.py:" in found.details[0]
 
 
@@ -156,8 +156,8 @@ def exits(x):
 
 
 def test_what_does_not_come_back():
-    found = stopped(diagnose("relu", hangs, time_limit=1), "run")
-    assert found.headline == "the function did not end within 1 s"
+    found = stopped(diagnose("relu", hangs, time_limit=2), "run")
+    assert found.headline == "the function did not end within 2 s"
     assert any("in hangs: " in line for line in found.details)
     found = stopped(diagnose("relu", exits), "run")
     assert found.headline == "the function ended the process with exit code 3"
