@@ -20,8 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minibert.check.diagnose.constants import named_constants
 from minibert.check.diagnose.observed import FAR, distance, error_of, is_real, named_arrays
-from minibert.check.diagnose.relations import Pair, by_row, named_constants, relations
+from minibert.check.diagnose.relation import Pair
+from minibert.check.diagnose.relations import by_row, relations
 from minibert.check.diagnose.spoiled import plain_factors, ways
 from minibert.check.mistakes.steps import parameters
 from minibert.data.names import in_words

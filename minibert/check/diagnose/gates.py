@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from minibert.check.diagnose.constants import named_constants
 from minibert.check.diagnose.diagnosis import Diagnosis
 from minibert.check.diagnose.explain import explain
 from minibert.check.diagnose.observed import distance, is_real, named_arrays
 from minibert.check.diagnose.part import SINGLE
 from minibert.check.diagnose.places import letters_of, mismatch, shape_hint, shape_text
-from minibert.check.diagnose.relations import named_constants
 from minibert.check.diagnose.yielded import first_wrong_step
 from minibert.data.names import in_words
 

@@ -6,36 +6,17 @@ relation counts only if the same one holds in every case; the cases have other s
 and 1/2 are told apart.
 """
 
-import math
-from collections.abc import Callable
 from functools import partial
-from itertools import combinations, permutations
-from typing import NamedTuple
+from itertools import combinations
 
 import numpy as np
 
-from minibert.check.diagnose.observed import distance, is_real, named_arrays
+from minibert.check.diagnose.constants import named_factors
+from minibert.check.diagnose.observed import is_real
+from minibert.check.diagnose.relation import Relation, holds, near
+from minibert.check.diagnose.shapes import of_shape
 
 FEWEST = 3  # numbers; any two have a ratio and a difference
-MOST_AXES = 3  # more than expected: over each set of them it may be summed
-
-
-class Relation(NamedTuple):
-    """What numbers are of others: an id and half a sentence, "is twice what is expected"."""
-
-    id: str
-    phrase: str
-    apply: Callable | None = None  # to what is expected, where it is looked for in that way
-
-
-class Pair(NamedTuple):
-    """One output in one case."""
-
-    got: np.ndarray
-    expected: np.ndarray
-    constants: dict  # name -> number: sizes, and the numbers among the inputs
-    inputs: dict
-    axes: tuple | None
 
 
 def relations(pairs, rtol):
@@ -56,8 +37,7 @@ def relations(pairs, rtol):
     if not all(p.got.size for p in pairs):
         return []
     if any(p.got.shape != p.expected.shape for p in pairs):  # a square case may hide it
-        near = all(p.got.ndim <= p.expected.ndim + MOST_AXES for p in pairs)
-        return _of_shape(pairs, rtol) if near else []
+        return of_shape(pairs, rtol)
     if sum(p.got.size for p in pairs) < FEWEST:
         return []
     kinds = (_constants, _factors, _axes, _places, _functions, _offsets, _inputs)
@@ -74,10 +54,10 @@ def by_row(pairs, rtol):
         if any(p.expected.shape[axis] < FEWEST or p.expected.ndim < 2 for p in pairs):
             continue
         named = pairs[0].axes[axis] if pairs[0].axes else str(axis)
-        if all(_near(p.got, p.expected + _mean(p.got - p.expected, axis), rtol) for p in pairs):
+        if all(near(p.got, p.expected + _mean(p.got - p.expected, axis), rtol) for p in pairs):
             said = f"is off by something that does not depend on the axis {named}"
             found.append(Relation("offset-by-row", said))
-        if all(_near(p.got, p.expected * _slope(p, axis), rtol) for p in pairs):
+        if all(near(p.got, p.expected * _slope(p, axis), rtol) for p in pairs):
             said = f"is multiplied by something that does not depend on the axis {named}"
             found.append(Relation("factor-by-row", said))
     return found
@@ -99,60 +79,6 @@ def _as_floats(pairs):
     return [p._replace(got=np.asarray(p.got, np.float64)) for p in pairs]
 
 
-def named_constants(inputs, axes_of):
-    """The numbers that a factor may be made of: sizes by their letters, and plain inputs.
-
-    Parameters
-    ----------
-    inputs : dict
-    axes_of : dict of str to tuple
-        The axes of each input.
-    """
-    found = {}
-    for name, axes in axes_of.items():
-        if name not in inputs:
-            continue
-        if axes and np.ndim(inputs[name]) == len(axes):
-            found |= dict(zip(axes, np.shape(inputs[name]), strict=True))
-        elif isinstance(inputs[name], (int, float)) and not isinstance(inputs[name], bool):
-            found[name] = inputs[name]
-    found = {name: n for name, n in found.items() if not name.isdigit()}
-    if "H" in found and "K" in found:
-        found["D"] = found["H"] * found["K"]
-    return found
-
-
-def named_factors(constants):
-    """Factors that people forget or add, by their names, the plainest first.
-
-    Examples
-    --------
-    >>> named_factors({"K": 4})["1/sqrt(K)"]
-    0.5
-    """
-    found = {"-1": -1.0, "2": 2.0, "1/2": 0.5}
-    letters = [name for name in constants if name.isupper()]
-    for x in letters:
-        n = constants[x]
-        found |= {x: n, f"1/{x}": 1 / n, f"sqrt({x})": math.sqrt(n), f"1/sqrt({x})": n**-0.5}
-        found |= {f"{x}/({x}-1)": n / (n - 1), f"({x}-1)/{x}": (n - 1) / n} if n > 1 else {}
-    for x in (name for name in constants if not name.isupper()):
-        n = constants[x]
-        if n:
-            found |= {x: n, f"1/{x}": 1 / n, f"{x}^2": n * n, f"1/{x}^2": 1 / (n * n)}
-        if 0 < n < 1:
-            found |= {f"1-{x}": 1 - n, f"1/(1-{x})": 1 / (1 - n)}
-    for many in range(2, len(letters) + 1):
-        for some in combinations(letters, many):
-            n, name = math.prod(constants[x] for x in some), " ".join(some)
-            found |= {name: n, f"1/({name})": 1 / n}
-    found |= {"ln 2": math.log(2), "1/ln 2": 1 / math.log(2), "sqrt(2)": 2**0.5}
-    found |= {"1/sqrt(2)": 2**-0.5, "1/4": 0.25, "4": 4.0, "ln 10": math.log(10)}
-    for name, square in {"sqrt(pi)": math.pi, "sqrt(2 pi)": 2 * math.pi}.items():
-        found |= {name: square**0.5, f"1/{name}": square**-0.5}
-    return found | {f"-{name}": -n for name, n in found.items() if name != "-1"}
-
-
 def _constants(pairs, rtol):
     """Nothing but one number."""
     if all(p.got.size and not p.got.any() for p in pairs) and any(p.expected.any() for p in pairs):
@@ -171,14 +97,14 @@ def _factors(pairs, rtol):
     if any(f is None for f in factors):
         return []
     tables = [named_factors(p.constants) for p in pairs]
-    near = max(10 * rtol, 1e-9)
+    close = max(10 * rtol, 1e-9)
     found = [
         _scaled(name)
         for name in tables[0]
-        if all(name in t and abs(t[name] - f) <= near * abs(f)
+        if all(name in t and abs(t[name] - f) <= close * abs(f)
                for t, f in zip(tables, factors, strict=True))
     ]  # fmt: skip
-    if not found and np.ptp(factors) <= near * abs(factors[0]):
+    if not found and np.ptp(factors) <= close * abs(factors[0]):
         c = factors[0]
         phrase = f"is {c:.6g} times what is expected, in every case"
         return [Relation("factor", phrase)]
@@ -209,7 +135,7 @@ def _factor(p, rtol):
     if not np.isfinite(p.got).all() or not 0 < square < np.inf:
         return None
     c = float(np.vdot(p.expected, p.got)) / square
-    same = c and _near(p.got, c * p.expected, rtol)
+    same = c and near(p.got, c * p.expected, rtol)
     return c if same and abs(c - 1) > 10 * rtol else None
 
 
@@ -217,7 +143,7 @@ def _axes(pairs, rtol):
     """Two axes exchanged where their sizes are equal, or an axis the other way round or moved."""
     found = []
     for relation in _moves(pairs[0].expected.ndim, pairs[0].axes):
-        if all(_is(p.got, relation.apply, p.expected, rtol) for p in pairs):
+        if all(holds(p.got, relation.apply, p.expected, rtol) for p in pairs):
             found.append(relation)
     return found
 
@@ -239,7 +165,7 @@ def _places(pairs, rtol):
     """The same numbers, elsewhere."""
     if pairs[0].expected.ndim < 1 or pairs[0].expected.size < 2:
         return []
-    if all(_near(np.sort(p.got, None), np.sort(p.expected, None), rtol) for p in pairs):
+    if all(near(np.sort(p.got, None), np.sort(p.expected, None), rtol) for p in pairs):
         return [Relation("other-order", "holds the right numbers in another order")]
     return []
 
@@ -258,7 +184,7 @@ FUNCTIONS = (
 
 
 def _functions(pairs, rtol):
-    return [f for f in FUNCTIONS if all(_is(p.got, f.apply, p.expected, rtol) for p in pairs)]
+    return [f for f in FUNCTIONS if all(holds(p.got, f.apply, p.expected, rtol) for p in pairs)]
 
 
 def _offsets(pairs, rtol):
@@ -289,7 +215,7 @@ def _inputs(pairs, rtol):
             if not np.ndim(x) and relation.id.startswith(("times", "over")):
                 continue  # a named factor, as `_factors` has it
             others = [partial(_second, relation.apply, np.asarray(p.inputs[name])) for p in pairs]
-            if all(_is(p.got, f, p.expected, rtol) for p, f in zip(pairs, others, strict=True)):
+            if all(holds(p.got, f, p.expected, rtol) for p, f in zip(pairs, others, strict=True)):
                 found.append(relation)
     return found
 
@@ -306,79 +232,6 @@ def _with_input(name):
     yield Relation(f"over-{name}", f"lacks the factor {name}", lambda e, x: e / x)
 
 
-def _of_shape(pairs, rtol):
-    """What is related but of another shape: transposed, reduced, flattened."""
-    found = _extra_axis(pairs, rtol) or _not_reduced(pairs, rtol)
-    for relation in _reshapings(pairs[0]):
-        if all(_is(p.got, relation.apply, p.expected, rtol) for p in pairs):
-            found.append(relation)
-    return found or _reshaped(pairs, rtol)
-
-
-def _extra_axis(pairs, rtol):
-    """An axis of length 1 that is not wanted."""
-    for axis in range(pairs[0].got.ndim):
-        alone = all(p.got.ndim > axis and p.got.shape[axis] == 1 for p in pairs)
-        if alone and all(_near(p.got.squeeze(axis), p.expected, rtol) for p in pairs):
-            said = f"holds the right numbers, with an axis of length 1 too many, the axis {axis}"
-            return [Relation("extra-axis", said)]
-    return []
-
-
-def _reshaped(pairs, rtol):
-    if not all(_near(p.got.ravel(), p.expected.ravel(), rtol) for p in pairs):
-        return []
-    said = "holds the right numbers in their order, but in another shape: a reshape for a transpose"
-    return [Relation("reshaped", f"{said}?")]
-
-
-def _reshapings(pair):
-    ndim = pair.expected.ndim
-    axes = pair.axes if pair.axes and len(pair.axes) == ndim else tuple(map(str, range(ndim)))
-    if ndim <= 5:
-        for order in permutations(range(ndim)):
-            if order != tuple(range(ndim)):
-                named = ",".join(axes[i] for i in order)
-                said = f"holds the right numbers with its axes in the order ({named})"
-                yield Relation("permuted-axes", said, lambda x, o=order: np.transpose(x, o))
-    for many in range(1, ndim + 1):
-        for some in combinations(range(ndim), many):
-            named = " and ".join(axes[i] for i in some)
-            for word, f in (("sum", np.sum), ("mean", np.mean)):
-                said = f"is reduced once too often: the {word} over {named} of what is expected"
-                yield Relation("reduced", said, lambda x, f=f, s=some: f(x, axis=s))
-                yield Relation("reduced", said, lambda x, f=f, s=some: f(x, axis=s, keepdims=True))
-    few = pair.got.ndim
-    if few < ndim <= 5:
-        for order in permutations(range(ndim)):
-            named = ",".join(axes[i] for i in order)
-            merged = f"holds the right numbers, its axes in the order ({named}) and some merged"
-            yield Relation("merged-axes", merged, partial(_merged, order, few))
-
-
-def _merged(order, ndim, x):
-    """The axes in another order, and the last ones as one."""
-    moved = np.transpose(x, order)
-    return moved.reshape(*moved.shape[: ndim - 1], -1)
-
-
-def _not_reduced(pairs, rtol):
-    """What is right once it is summed, or averaged, over some axes."""
-    ndim = pairs[0].got.ndim
-    if any(p.got.ndim != ndim for p in pairs):
-        return []
-    for many in range(1, ndim + 1):
-        for some in combinations(range(ndim), many):
-            for word, f in (("mean", np.mean), ("sum", np.sum)):
-                reduced = [np.asarray(f(p.got, axis=some)) for p in pairs]
-                if all(r.shape == p.expected.shape and _near(r, p.expected, rtol)
-                       for r, p in zip(reduced, pairs, strict=True)):  # fmt: skip
-                    over = "all its axes" if many == ndim else f"axis {', '.join(map(str, some))}"
-                    said = f"is not reduced: its {word} over {over} is what is expected"
-                    return [Relation("not-reduced", said)]
-    return []
-
-
 def _of_codes(pairs):
     """Of integers, truth values and texts."""
     if any(p.got.shape != p.expected.shape or p.got.dtype.kind not in "iub" for p in pairs):
@@ -393,14 +246,3 @@ def _of_codes(pairs):
     return []
 
 
-def _is(got, change, expected, rtol):
-    with np.errstate(all="ignore"):
-        try:
-            other = np.asarray(change(expected))
-        except (ValueError, IndexError):  # does not fit that shape
-            return False
-    return other.shape == got.shape and np.isfinite(other).all() and _near(got, other, rtol)
-
-
-def _near(a, b, rtol):
-    return distance(named_arrays((a,), "x"), named_arrays((b,), "x")) <= rtol

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from minibert.check.diagnose.relations import named_factors
+from minibert.check.diagnose.constants import named_factors
 
 PLAIN = (
     ("transposed", "were transposed", lambda x: np.swapaxes(x, -1, -2)),

@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minibert.check.diagnose.constants import named_constants
 from minibert.check.diagnose.diagnosis import RELATED
 from minibert.check.diagnose.observed import distance, named_arrays
-from minibert.check.diagnose.relations import Pair, named_constants, relations
+from minibert.check.diagnose.relation import Pair
+from minibert.check.diagnose.relations import relations
 
 
 class WrongStep(NamedTuple):

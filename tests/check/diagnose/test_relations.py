@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from minibert.check.diagnose import diagnose
-from minibert.check.diagnose.relations import Pair, named_constants, named_factors, relations
+from minibert.check.diagnose.constants import named_constants, named_factors
+from minibert.check.diagnose.relation import Pair
+from minibert.check.diagnose.relations import relations
 
 from .bent import bent, ids, needs_fork
 
