@@ -3,6 +3,8 @@
     source     where the function is: a callable, or a text such as "mine.py:attention"
     records    what is to be called, and what became of it
     running    the parent: starts a child, waits, and reads the results
+    processes  children: a copy of this process, or a new interpreter, and how they ended
+    kept       what a child prints, and which call it is at
     child      the child: cut off from the terminal, under a time limit
     calls      the calls, with copies of their inputs
     calling    how a function is called: in the signature's order, or by its names

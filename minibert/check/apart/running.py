@@ -15,12 +15,10 @@ import io
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-import warnings
 
 import numpy as np
 
@@ -32,20 +30,17 @@ from minibert.check.apart.files import (
     read_json,
     read_result,
     read_values,
-    write_task,
 )
+from minibert.check.apart.kept import MOST_PRINTED, Kept
+from minibert.check.apart.processes import end_group, ending, forked, fresh
 from minibert.check.apart.records import Ran
 from minibert.check.apart.source import Source, source_of
 from minibert.check.apart.taken import wanted_of
-from minibert.check.apart.theirs import MINIBERT, frames_of_dump
+from minibert.check.apart.theirs import frames_of_dump
 
-MOST_PRINTED = 2_000  # characters that are kept
 GRACE = 0.5  # seconds
-UNKNOWN = 1000  # no exit code
-FLOOD = 2**20  # bytes that may lie in the file of printed text
 MOST_WHERE = 100_000  # bytes of what was dumped
 THREADED = ("torch", "numba")  # libraries whose threads a fork is known to miss
-FRESH = "import sys; sys.path.append({!r}); from {} import main; main(sys.argv[1])"
 
 COPY = (
     "; it ran in a copy of this process, whose threads it does not have: minibert verify ... "
@@ -102,9 +97,9 @@ def _run(how, targets, plan, wanted, notes, time_limit):
     """(the `Ran` of another process, whether that was killed or did little but wait)."""
     folder = tempfile.mkdtemp(prefix="minibert-")
     try:
-        with _Kept(folder) as kept:
+        with Kept(folder) as kept:
             start = time.monotonic()
-            begin = _forked if how == "fork" else _fresh
+            begin = forked if how == "fork" else fresh
             process = begin(folder, targets, plan, wanted, start + time_limit)
             ended, idle = _wait(process, folder, kept, time_limit)
             seconds = time.monotonic() - start
@@ -134,10 +129,10 @@ def _again_fresh(ran, targets, plan, wanted, time_limit):
     if all(sources.values()):
         left = max(time_limit - ran.seconds, 0.5 * time_limit)
         note = f"run in a new process: in a copy of this one it {ran.ended}"
-        fresh, _ = _run("fresh", sources, plan, wanted, (*ran.notes, note), left)
-        if len(fresh.results) > len(ran.results):
-            return fresh._replace(seconds=ran.seconds + fresh.seconds)
-        threaded = threaded and fresh.running != ran.running
+        anew, _ = _run("fresh", sources, plan, wanted, (*ran.notes, note), left)
+        if len(anew.results) > len(ran.results):
+            return anew._replace(seconds=ran.seconds + anew.seconds)
+        threaded = threaded and anew.running != ran.running
     return ran._replace(ended=ran.ended + COPY) if threaded else ran
 
 
@@ -180,125 +175,6 @@ def _way(how, targets):
     return "here", targets, (note,)
 
 
-# --- children -------------------------------------------------------------------------------------
-
-
-class _Fork:
-    """A forked child, with as much of `subprocess.Popen` as is needed."""
-
-    def __init__(self, pid):
-        self.pid, self.returncode, self.used = pid, None, 0.0  # seconds of the processor
-
-    def poll(self):
-        """The exit code, negative for a signal; None while it runs."""
-        if self.returncode is None:
-            try:
-                # It is left in the table until its group has been ended: the number stays its own.
-                found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:  # somebody else waited for it
-                _end_group(self.pid)
-                self.returncode = UNKNOWN
-                return UNKNOWN
-            if found is None:
-                return None
-            _end_group(self.pid)
-            with contextlib.suppress(ChildProcessError):
-                _, status, used = os.wait4(self.pid, 0)
-                self.used = used.ru_utime + used.ru_stime
-                self.returncode = os.waitstatus_to_exitcode(status)
-        return self.returncode
-
-    def kill(self):
-        """End it, unless it has ended: the number may be another's by then."""
-        if self.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-
-    def wait(self):
-        """Until it has ended."""
-        while self.poll() is None:
-            time.sleep(0.001)
-
-
-def _forked(folder, targets, plan, wanted, deadline):
-    """A child that is a copy of this process."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()  # or both would write what is waiting
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
-        pid = os.fork()
-        if pid == 0:
-            child.work(folder, targets, plan, wanted, deadline)
-    return _Fork(pid)
-
-
-def _fresh(folder, targets, plan, wanted, deadline):
-    """A child that is a new interpreter."""
-    path = [os.path.abspath(entry) for entry in sys.path]
-    write_task(folder, targets, plan, wanted, deadline=deadline, path=path)
-    root = str(MINIBERT.parent)
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", FRESH.format(root, child.__name__), folder],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def _end_group(pid):
-    """End all processes of the child's group."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-
-
-class _Kept:
-    """Files that are open from before the child begins: they stay, whatever it does to the folder.
-
-    What is printed, and the number of the call that runs.
-    """
-
-    def __init__(self, folder):
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        self.head, self.numbers = b"", {}
-        for name in ("printed", "running"):
-            self.numbers[name] = os.open(os.path.join(folder, name), flags, 0o600)
-        os.write(self.numbers["running"], b"%*d" % (child.NUMBER, -1))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        for number in self.numbers.values():
-            os.close(number)
-
-    def _first(self, name, most):
-        os.lseek(self.numbers[name], 0, os.SEEK_SET)
-        return os.read(self.numbers[name], most)
-
-    def keep_short(self):
-        """Keep the beginning of what was printed, and little of the rest."""
-        with contextlib.suppress(OSError):
-            if os.fstat(self.numbers["printed"]).st_size > FLOOD:
-                self.head = self.head or self._first("printed", 4 * MOST_PRINTED)
-                os.truncate(self.numbers["printed"], 0)
-
-    def printed(self):
-        """The beginning of what was printed."""
-        data = self.head or self._first("printed", 4 * MOST_PRINTED)
-        return data.decode("utf-8", "replace")[:MOST_PRINTED]
-
-    def running(self):
-        """The number of the call that was made last; -1 before the first."""
-        try:
-            return int(self._first("running", child.NUMBER))
-        except ValueError:
-            return -1
-
-
 def _wait(process, folder, kept, time_limit):
     """Wait for the child, end it if it takes too long.
 
@@ -319,7 +195,7 @@ def _wait(process, folder, kept, time_limit):
         _wait_for_where(process, folder)
     finally:  # on Ctrl-C, too
         if process.poll() is None or isinstance(process, subprocess.Popen):
-            _end_group(process.pid)
+            end_group(process.pid)
         process.kill()
         process.wait()
     if not in_time:
@@ -327,7 +203,7 @@ def _wait(process, folder, kept, time_limit):
     said = read_json(folder, "end.json")
     if isinstance(said, str):
         return said[:300], False
-    return _ending(process.returncode), process.returncode < 0
+    return ending(process.returncode), process.returncode < 0
 
 
 def _wait_for_where(process, folder):
@@ -336,20 +212,6 @@ def _wait_for_where(process, folder):
     with contextlib.suppress(OSError):
         while process.poll() is None and not os.path.getsize(path) and time.monotonic() < end:
             time.sleep(0.01)
-
-
-def _ending(code):
-    """How a process ended that did not come to its end."""
-    if code == child.FAILED:
-        return "left no results that can be read"
-    if code >= 0:
-        return "ended the process" + (f" with exit code {code}" if code != UNKNOWN else "")
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = "unknown"
-    memory = ", as happens when memory runs out" if name == "SIGKILL" else ""
-    return f"was killed by signal {-code} ({name}){memory}"
 
 
 def _read(folder, kept, plan, ended, notes, how, seconds):
