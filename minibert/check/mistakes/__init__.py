@@ -9,6 +9,7 @@ from minibert.check.mistakes import (
     activations,
     attention,
     attention_losses,
+    clipping,
     contrastive,
     cross_entropy,
     distances,
@@ -16,6 +17,8 @@ from minibert.check.mistakes import (
     embedding,
     fused,
     gelu,
+    importance,
+    int8_linear,
     layernorm,
     layers,
     masks,
@@ -35,7 +38,8 @@ from minibert.data.names import nearest_name
 FAMILIES = (
     *(layers, layernorm, gelu, activations, softmax, attention, masks, fused, embedding),
     *(cross_entropy, soft_losses, distances, contrastive, attention_losses, distillation),
-    *(optimizers, schedules, quantizers, pruning, text, pairs, metrics),
+    *(optimizers, clipping, schedules, quantizers, int8_linear, pruning, importance),
+    *(text, pairs, metrics),
 )
 OPS = {steps.op: steps for family in FAMILIES for steps in family.FORMULAS}
 MISTAKES = {m.id: m for steps in OPS.values() for m in steps.mistakes}

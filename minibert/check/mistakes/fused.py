@@ -11,8 +11,14 @@ import numpy as np
 from minibert import ops
 from minibert.check.cases.inputs import gamma, hidden, weight
 from minibert.check.mistakes.gelu import normal_cdf, normal_pdf, tanh_cdf, tanh_pdf
+from minibert.check.mistakes.layernorm import (
+    EPS_1E_5,
+    EPS_1E_6,
+    GAMMA_AND_BETA_EXCHANGED,
+    UNBIASED_VARIANCE,
+)
 from minibert.check.mistakes.layers import linear_inputs
-from minibert.check.mistakes.notation import mean, rows, sigmoid, total
+from minibert.check.mistakes.notation import mean, rows, sigmoid
 from minibert.check.mistakes.steps import Step, Steps, mistake
 
 
@@ -235,25 +241,9 @@ LINEAR_ADD_LAYERNORM = Steps(
             h=lambda x, w: x @ w.T,
             db=lambda b: np.zeros_like(b),
         ),
-        mistake(
-            "eps-1e-5",
-            "eps is 1e-5 instead of 1e-12.",
-            "1e-5 is PyTorch's default; BERT's layers are made with 1e-12.",
-            eps=lambda: 1e-5,
-        ),
-        mistake(
-            "eps-1e-6",
-            "eps is 1e-6 instead of 1e-12.",
-            "1e-6 belongs to other models; BERT's layers are made with 1e-12.",
-            eps=lambda: 1e-6,
-        ),
-        mistake(
-            "unbiased-variance",
-            "The variance is divided by D - 1 instead of D.",
-            "It describes these D features and estimates nothing: ddof=0, unbiased=False.",
-            var=lambda centred: total(centred**2) / (centred.shape[-1] - 1),
-            mean_gx=lambda g, xhat: total(g * xhat) / (xhat.shape[-1] - 1),
-        ),
+        EPS_1E_5,
+        EPS_1E_6,
+        UNBIASED_VARIANCE,
         mistake(
             "over-tokens",
             "Mean and variance run over the tokens (axis 1) instead of the features.",
@@ -281,15 +271,7 @@ LINEAR_ADD_LAYERNORM = Steps(
                 (g - mean_g - 2 * centred * mean_gx) / sigma
             ),
         ),
-        mistake(
-            "gamma-and-beta-exchanged",
-            "gamma and beta have changed places: y = beta * xhat + gamma.",
-            "gamma is the factor and starts at 1; beta is added and starts at 0.",
-            y=lambda gamma, xhat, beta: beta * xhat + gamma,
-            dgamma=lambda dy: rows(dy).sum(0),
-            dbeta=lambda dy, xhat: rows(dy * xhat).sum(0),
-            g=lambda dy, beta: dy * beta,
-        ),
+        GAMMA_AND_BETA_EXCHANGED,
         mistake(
             "gradient-residual-not-normalized",
             "dresidual is dy, as if the residual went around the LayerNorm.",

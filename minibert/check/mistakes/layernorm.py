@@ -29,6 +29,36 @@ def _over(axis):
     }
 
 
+# What is wrong in `fused` as well, in the same words.
+UNBIASED_VARIANCE = mistake(
+    "unbiased-variance",
+    "The variance is divided by D - 1 instead of D.",
+    "It describes these D features and estimates nothing: ddof=0, unbiased=False.",
+    var=lambda centred: total(centred**2) / (centred.shape[-1] - 1),
+    mean_gx=lambda g, xhat: total(g * xhat) / (xhat.shape[-1] - 1),
+)
+EPS_1E_5 = mistake(
+    "eps-1e-5",
+    "eps is 1e-5 instead of 1e-12.",
+    "1e-5 is PyTorch's default; BERT's layers are made with 1e-12.",
+    eps=lambda: 1e-5,
+)
+EPS_1E_6 = mistake(
+    "eps-1e-6",
+    "eps is 1e-6 instead of 1e-12.",
+    "1e-6 belongs to other models; BERT's layers are made with 1e-12.",
+    eps=lambda: 1e-6,
+)
+GAMMA_AND_BETA_EXCHANGED = mistake(
+    "gamma-and-beta-exchanged",
+    "gamma and beta have changed places: y = beta * xhat + gamma.",
+    "gamma is the factor and starts at 1; beta is added and starts at 0.",
+    y=lambda gamma, xhat, beta: beta * xhat + gamma,
+    dgamma=lambda dy: rows(dy).sum(0),
+    dbeta=lambda dy, xhat: rows(dy * xhat).sum(0),
+    g=lambda dy, beta: dy * beta,
+)
+
 FORMULAS = (
     Steps(
         op="layernorm",
@@ -56,25 +86,9 @@ FORMULAS = (
             ),
         ),
         mistakes=(
-            mistake(
-                "unbiased-variance",
-                "The variance is divided by D - 1 instead of D.",
-                "It describes these D features and estimates nothing: ddof=0, unbiased=False.",
-                var=lambda centred: total(centred**2) / (centred.shape[-1] - 1),
-                mean_gx=lambda g, xhat: total(g * xhat) / (xhat.shape[-1] - 1),
-            ),
-            mistake(
-                "eps-1e-5",
-                "eps is 1e-5 instead of 1e-12.",
-                "1e-5 is PyTorch's default; BERT's layers are made with 1e-12.",
-                eps=lambda: 1e-5,
-            ),
-            mistake(
-                "eps-1e-6",
-                "eps is 1e-6 instead of 1e-12.",
-                "1e-6 belongs to other models; BERT's layers are made with 1e-12.",
-                eps=lambda: 1e-6,
-            ),
+            UNBIASED_VARIANCE,
+            EPS_1E_5,
+            EPS_1E_6,
             mistake(
                 "eps-outside-root",
                 "eps is added to the standard deviation instead of to the variance.",
@@ -137,15 +151,7 @@ FORMULAS = (
                 mu=lambda x: np.zeros_like(mean(x)),
                 mean_g=lambda g: np.zeros_like(mean(g)),
             ),
-            mistake(
-                "gamma-and-beta-exchanged",
-                "gamma and beta have changed places: y = beta * xhat + gamma.",
-                "gamma is the factor and starts at 1; beta is added and starts at 0.",
-                y=lambda gamma, xhat, beta: beta * xhat + gamma,
-                dgamma=lambda dy: rows(dy).sum(0),
-                dbeta=lambda dy, xhat: rows(dy * xhat).sum(0),
-                g=lambda dy, beta: dy * beta,
-            ),
+            GAMMA_AND_BETA_EXCHANGED,
             mistake(
                 "beta-inside",
                 "beta is added before the product: y = gamma * (xhat + beta).",

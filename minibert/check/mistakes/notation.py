@@ -23,6 +23,11 @@ def rows(x):
     return x.reshape(-1, x.shape[-1])
 
 
+def length(x):
+    """The root of the sum of the squares of all entries."""
+    return np.sqrt((x * x).sum())
+
+
 def softmax(x, axis=-1):
     """exp(x) over its sum."""
     e = np.exp(x - x.max(axis, keepdims=True))

@@ -3,9 +3,11 @@
 import pytest
 
 from minibert.check.compare import assert_close
-from minibert.check.mistakes.optimizers import FORMULAS
+from minibert.check.mistakes import clipping, optimizers
 from minibert.check.structure import leaves
 from minibert.train import adamw_formula, bert_adam_formula, clip_global
+
+FORMULAS = optimizers.FORMULAS + clipping.FORMULAS
 
 LIBRARY = {
     "adamw": adamw_formula,

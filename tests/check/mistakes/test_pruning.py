@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from minibert.check.compare import assert_close
-from minibert.check.mistakes.pruning import FORMULAS
+from minibert.check.mistakes import importance, pruning
 from minibert.config import BertConfig, LayerSize
 from minibert.model.params import layer_prefix
 from minibert.prune import add_importance, magnitude_masks, soft_threshold
 from minibert.prune.structured import HEAD_MASK
+
+FORMULAS = pruning.FORMULAS + importance.FORMULAS
 
 NAMES = ("intermediate.dense.weight", "intermediate.dense.bias", "output.dense.weight")
 

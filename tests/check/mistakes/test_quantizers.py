@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minibert.check.compare import assert_close
-from minibert.check.mistakes.quantizers import FORMULAS
+from minibert.check.mistakes import int8_linear, quantizers
 from minibert.check.structure import cast
 from minibert.ops import (
     QRows,
@@ -13,6 +13,8 @@ from minibert.ops import (
     quantize_affine,
     quantize_symmetric,
 )
+
+FORMULAS = quantizers.FORMULAS + int8_linear.FORMULAS
 
 
 def _symmetric(w):
