@@ -6,30 +6,32 @@ without it and NumPy does the work. MINIBERT_REQUIRE_C=1 makes a failed build fa
 
 import os
 import sys
+from pathlib import Path
 
 from cffi import FFI
 
-SOURCES = ["int8.c", "panel_scalar.c", "panel_avx2.c", "panel_avx512vnni.c"]
-HEADERS = ["int8.h", "panel.h"]
+INT8 = ["int8.c", "panel_scalar.c", "panel_avx2.c", "panel_avx512vnni.c"]
+FLOAT = ["float32.c", "float_scalar.c", "float_avx2.c", "float_avx512.c", "float_amx.c"]
+SOURCES = [*INT8, *FLOAT, "sequences.c", "embedding.c", "adam.c"]
 
-# Contraction would fuse the dequantizing multiply and add: other bits than NumPy's. The vectorizer
-# serves the plain loops; the rest of -O3 fills the VNNI loop with register copies.
+# Contraction would fuse the dequantizing multiply and add: other bits than NumPy's; where fused
+# operations are wanted they are written. Nobody reads errno or floating-point exceptions. The
+# vectorizer serves the plain loops; the rest of -O3 fills the VNNI loop with register copies.
 GCC_FLAGS = [
-    *("-std=c11", "-O2", "-ffp-contract=off"),
+    *("-std=c11", "-O2", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
     *("-ftree-vectorize", "-fvect-cost-model=dynamic"),
 ]
 MSVC_FLAGS = ["/O2", "/fp:precise"]
 
-with open("csrc/int8.h", encoding="utf-8") as header:
-    declarations = "".join(line for line in header if not line.startswith("#"))
-
 ffibuilder = FFI()
-ffibuilder.cdef(declarations)
+for name in ("int8.h", "float32.h"):
+    lines = Path("csrc", name).read_text(encoding="utf-8").splitlines()
+    ffibuilder.cdef("\n".join(line for line in lines if not line.startswith("#")))
 ffibuilder.set_source(
     "minibert._c",
-    '#include "int8.h"',
+    '#include "int8.h"\n#include "float32.h"',
     sources=[f"csrc/{name}" for name in SOURCES],
-    depends=[f"csrc/{name}" for name in HEADERS],
+    depends=[str(path) for kind in ("h", "inc") for path in sorted(Path("csrc").glob(f"*.{kind}"))],
     include_dirs=["csrc"],
     extra_compile_args=MSVC_FLAGS if sys.platform == "win32" else GCC_FLAGS,
     optional=os.environ.get("MINIBERT_REQUIRE_C") != "1",

@@ -18,6 +18,8 @@ BLOCKS = (
 def kernel_levels():
     """The levels in order: "" where a level can run here, otherwise the reason why it cannot.
 
+    Those of C are instruction sets; the int8 kernels know some of them, the float32 ones others.
+
     Examples
     --------
     >>> kernel_levels()["numpy"]
@@ -27,9 +29,13 @@ def kernel_levels():
     missing = F.available("c")[1]
     if missing:
         return levels | {"c": missing}
-    from minibert.kernels import c_int8
+    found = {}
+    for family in _families():
+        found |= {name: reason or "" for name, reason in family.known.items()}
+    return levels | {name: found[name] for name in sorted(found, key=_C_ORDER.index)}
 
-    return levels | {name: reason or "" for name, reason in c_int8.levels().items()}
+
+_C_ORDER = ["scalar", "avx2", "avx512", "avx512vnni", "amx"]
 
 
 @contextmanager
@@ -39,11 +45,10 @@ def at_level(level):
         if level in ("numpy", "numba"):
             stack.enter_context(F.use(level))
         else:
-            from minibert.kernels import c_int8
-
-            stack.enter_context(F.use("numpy"))
-            stack.enter_context(F.swap(**{name: getattr(c_int8, name) for name in _c_functions()}))
-            stack.enter_context(c_int8.use_level(level))
+            stack.enter_context(F.use("c"))
+            for family in _families():
+                if level in family.known:
+                    stack.enter_context(family.use(level))
         yield
 
 
@@ -61,13 +66,6 @@ def small_blocks(size=7):
             setattr(module, name, value)
 
 
-def _c_functions():
-    """The ops that the C extension has; on every level of it."""
-    from minibert.kernels import c_int8
-
-    return [name for name in F.OPS if name in vars(c_int8)]
-
-
 def serves(level, case):
     """Whether a level has something of its own for a case."""
     if level == "numpy" or level in case.levels:
@@ -75,4 +73,12 @@ def serves(level, case):
     names = F.OPS.keys() & {case.op, f"{case.op}_forward", f"{case.op}_backward"}
     if level == "numba":
         return bool(names & F.available("numba")[0].keys())
-    return bool(names.intersection(_c_functions()))
+    kernels = F.available("c")[0]
+    return any(level in kernels[name].levels.known for name in names & kernels.keys())
+
+
+def _families():
+    """The instruction-set levels of int8, and those of float32."""
+    from minibert.kernels import c_int8, c_library
+
+    return c_int8.LEVELS, c_library.FLOAT

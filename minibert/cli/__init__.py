@@ -15,6 +15,7 @@ from minibert._version import __version__
 
 # name (of the module, too, with _ for -): one line of help
 COMMANDS = {
+    "bench": "how fast, beside PyTorch and ONNX Runtime, on this machine",
     "compress": "from a teacher and labelled texts to a small int8 classifier: a whole recipe",
     "demo": "teacher, student, distilled, pruned, int8: the whole path on one page",
     "distill": "a recipe's student learns from its teacher",

@@ -26,6 +26,8 @@ FLAGS = (
 )
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
+NO_CACHE = "each process compiles its kernels anew; set NUMBA_CACHE_DIR to a folder to write to"
+
 
 class Finding(NamedTuple):
     """One line of the report."""
@@ -94,8 +96,10 @@ def _cpu():
 
 
 def _threads():
-    affinity = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count()))
-    return f"{len(affinity(0))} usable of {os.cpu_count()}"
+    from minibert.kernels import pool
+
+    count, source = pool.get_threads(), pool.threads_source()
+    return f"{count} ({source}); the machine has {os.cpu_count()} processors"
 
 
 def _blas():
@@ -105,6 +109,14 @@ def _blas():
     pools = [p for p in threadpool_info() if p["user_api"] == "blas"]
     said = (f"{p['internal_api']} {p['version']}, {p['num_threads']} threads" for p in pools)
     return "; ".join(dict.fromkeys(said)) or "one that threadpoolctl does not know"
+
+
+def _numba():
+    version = _version("numba")
+    from minibert.kernels import numba_jit, numba_ops  # noqa: F401  (the kernels it compiles)
+
+    folder = numba_jit.cache_folder()
+    return f"{version}, {f'cache in {folder}' if folder else 'no cache: ' + NO_CACHE}"
 
 
 def _extension():
@@ -126,14 +138,15 @@ def _toolchain():
     return f"; still missing: {', '.join(missing)}" if missing else ""
 
 
-def _levels():
+def _levels(family):
     try:
-        from minibert.kernels import c_int8
+        from minibert.kernels import c_int8, c_library
     except ImportError:
         raise ImportError("none without the C extension") from None
-    cannot = [f"{name}: {why}" for name, why in c_int8.levels().items() if why]
-    can = [name for name, why in c_int8.levels().items() if not why]
-    return "; ".join([f"{c_int8.level()} runs, of {', '.join(can)}", *cannot])
+    levels = {"int8": c_int8.LEVELS, "float": c_library.FLOAT}[family]
+    cannot = [f"{name}: {why}" for name, why in levels.known.items() if why]
+    can = [name for name, why in levels.known.items() if not why]
+    return "; ".join([f"{levels.name} runs, of {', '.join(can)}", *cannot])
 
 
 def _kernels():
@@ -175,9 +188,10 @@ PROBES = {
     "settings": _settings,
     "numpy": lambda: _version("numpy"),
     "blas": _blas,
-    "numba": lambda: _version("numba"),
+    "numba": _numba,
     "c extension": _extension,
-    "int8 levels": _levels,
+    "float levels": lambda: _levels("float"),
+    "int8 levels": lambda: _levels("int8"),
     "kernels": _kernels,
     "safetensors": lambda: _version("safetensors"),
     "matplotlib": lambda: _version("matplotlib"),

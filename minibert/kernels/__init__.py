@@ -6,7 +6,7 @@
     numpy   the formulas of minibert.ops
     numba   compiled loops, where Numba is installed
     c       the extension built from csrc/, where a compiler was
-    auto    for each operation the fastest of what is there: C, then Numba, then NumPy
+    auto    for each operation the first of these that takes its inputs: C, Numba, NumPy
 
 The environment variable MINIBERT_KERNELS chooses at the start. An op that is composed of other
 ops runs here as the very same code, with the names inside it looked up in this table, so that
@@ -14,17 +14,29 @@ ops runs here as the very same code, with the names inside it looked up in this 
 """
 
 import importlib
+import importlib.util
 import os
-from functools import wraps
+from functools import cache, wraps
 from types import FunctionType
 
 from minibert import ops
+from minibert.kernels.packs import Packs, inference
+from minibert.kernels.suited import is_suited
 
 OPS = {name: value for name, value in vars(ops).items() if isinstance(value, FunctionType)}
 LEVELS = ("auto", "numpy", "numba", "c")
-_PROVIDERS = {"numba": "minibert.kernels.numba_ops", "c": "minibert.kernels.c_int8"}
+_PROVIDERS = {"numba": "minibert.kernels.numba_ops", "c": "minibert.kernels.c_ops"}
 _INNER = {"erf", "keep_mask"}  # used inside ops by helpers, where a swap would not reach
-_AUTO_ORDER = ("numba", "c")  # the later one wins
+# What Numba has, named here so that it is not imported before it is needed, which takes a while.
+_NUMBA_PAIRS = (
+    "attention", "dropout", "embedding", "gelu", "layernorm", "linear", "linear_add_layernorm",
+    "linear_gelu", "packed_attention", "qkv", "softmax", "softmax_cross_entropy",
+)  # fmt: skip
+NUMBA_OPS = (
+    *(f"{pair}_{way}" for pair in _NUMBA_PAIRS for way in ("forward", "backward")),
+    *("adamw_update", "bert_adam_update", "sum_of_squares"),
+    *("int8_linear_forward", "int8_matmul", "quantize_affine"),
+)
 
 
 class LevelError(RuntimeError, ImportError):
@@ -101,9 +113,11 @@ def level():
 def source(name):
     """Where the function behind this name comes from: "numpy", "numba", "c" or "swapped"."""
     level()
-    return _state["source"][name]
+    found = _state["source"][name]
+    return "numpy" if found == "numba" and available("numba")[1] else found
 
 
+@cache
 def available(level):
     """The kernels of "numba" or "c" as a dict, and the reason why there are none (or "")."""
     try:
@@ -135,24 +149,18 @@ class _Restore:
 
 def _activate(level, swapped):
     """Fill the table: swapped functions, then the level's kernels, then the formulas."""
-    chosen = {}
-    source = dict.fromkeys(OPS, "numpy")
-    for provider in _AUTO_ORDER if level == "auto" else (level,):
-        if provider == "numpy":
-            continue
-        functions, reason = available(provider)
-        if reason and level != "auto":
-            raise LevelError(f"kernels level {level!r} is not available here: {reason}")
-        chosen |= functions
-        source |= dict.fromkeys(functions, provider)
-    # A kernel that does several ops in one pass would hide a swapped one among them.
-    chosen = {name: f for name, f in chosen.items() if not _uses(name) & swapped.keys()}
-    source |= dict.fromkeys(OPS.keys() - chosen.keys(), "numpy") | dict.fromkeys(swapped, "swapped")
+    chosen, source = {}, dict.fromkeys(OPS, "numpy")  # chosen: kernels to try, the best first
+    for provider in ("numba", "c") if level == "auto" else (level,):
+        for name, kernel in _kernels_of(provider, level).items():
+            # A kernel that does several ops in one pass would hide a swapped one among them.
+            if not _uses(name) & swapped.keys():
+                chosen[name], source[name] = [kernel, *chosen.get(name, ())], provider
+    source |= dict.fromkeys(swapped, "swapped")
     formulas = {
         name: _copy_with_own_globals(formula) if _calls(formula) else formula
         for name, formula in OPS.items()
     }
-    table = formulas | {name: _or_formula(f, formulas[name]) for name, f in chosen.items()}
+    table = formulas | {name: _or_formula(k, formulas[name]) for name, k in chosen.items()}
     table |= swapped
     for name, formula in formulas.items():
         if formula is not OPS[name]:
@@ -161,16 +169,45 @@ def _activate(level, swapped):
     _state.update(level=level, swapped=swapped, source=source)
 
 
-def _or_formula(kernel, formula):
-    """The kernel; the formula where it returns NotImplemented, for inputs it was not made for."""
+def _kernels_of(provider, level):
+    """A provider's kernels; for "auto" an empty dict where it is not there."""
+    if provider == "numpy":
+        return {}
+    if provider == "numba" and level == "auto":
+        there = importlib.util.find_spec("numba") is not None
+        return {name: _when_needed(name) for name in NUMBA_OPS} if there else {}
+    functions, reason = available(provider)
+    if reason and level != "auto":
+        raise LevelError(f"kernels level {level!r} is not available here: {reason}")
+    if provider == "c" and level == "auto" and functions:
+        is_worth_it = importlib.import_module(_PROVIDERS["c"]).is_worth_it
+        return {name: function for name, function in functions.items() if is_worth_it(name)}
+    return functions
+
+
+def _when_needed(name):
+    """A kernel of Numba's, which is imported at the first call that it might take."""
+
+    def call(*args, **kwargs):
+        if not is_suited(args, kwargs):
+            return NotImplemented
+        kernel = available("numba")[0].get(name)
+        return NotImplemented if kernel is None else kernel(*args, **kwargs)
+
+    return call
+
+
+def _or_formula(kernels, formula):
+    """The first kernel that does not return NotImplemented, or else the formula."""
 
     @wraps(formula)
     def call(*args, **kwargs):
-        result = kernel(*args, **kwargs)
-        if result is NotImplemented:
-            return formula(*args, **kwargs)
-        RAN.add(formula.__name__)
-        return result
+        for kernel in kernels:
+            result = kernel(*args, **kwargs)
+            if result is not NotImplemented:
+                RAN.add(formula.__name__)
+                return result
+        return formula(*args, **kwargs)
 
     return call
 

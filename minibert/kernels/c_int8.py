@@ -1,25 +1,16 @@
 """The int8 ops of `minibert.ops.int8` in C (csrc/int8.c): the same names, the same bits.
 
-Importing this module fails where the C extension was not built, and says why. Which instruction-set
-level runs is chosen once, by what the CPU has; MINIBERT_INT8_LEVEL or `use_level` force another.
-The C is single-threaded and does not hold the interpreter lock; `pool` splits the rows.
+Which instruction-set level runs is chosen once, by what the CPU has; MINIBERT_INT8_LEVEL or
+`use_level` force another.
 """
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 
 from minibert.kernels import pool
+from minibert.kernels.c_library import Levels, lib, read, write
 from minibert.ops.packed import QRows, QTensor
-
-try:
-    from minibert._c import ffi, lib
-except ImportError as error:
-    note = Path(__file__).parents[1] / "_c_build.txt"  # setup.py leaves it when the build fails
-    reason = note.read_text(encoding="utf-8").strip() if note.exists() else str(error)
-    raise ImportError(f"the C extension is missing: {reason}") from error
 
 # The largest sums of K products that int32 holds, for any int8: K * 128 * 128 and K * 255 * 128.
 MATMUL_INPUTS = 131_071
@@ -27,6 +18,11 @@ LINEAR_INPUTS = 65_793
 
 # What an input costs, for `pool.even_blocks`: one that is quantized, and one of a product.
 _QUANTIZE, _MULTIPLY = 300, 2
+
+
+LEVELS = Levels(
+    "int8", lib.minibert_level_count, lib.minibert_level_name, lib.minibert_level_missing
+)
 
 
 def levels():
@@ -37,18 +33,16 @@ def levels():
     dict of str to (str or None)
         Why a level cannot run here; None where it can.
     """
-    text = [lib.minibert_level_missing(i) for i in range(lib.minibert_level_count())]
-    names = [ffi.string(lib.minibert_level_name(i)).decode() for i in range(len(text))]
-    return {n: ffi.string(t).decode() if t else None for n, t in zip(names, text, strict=True)}
+    return dict(LEVELS.known)
 
 
 def level():
     """The name of the level that runs now."""
-    return list(levels())[_level]
+    return LEVELS.name
 
 
-class use_level:  # noqa: N801  (reads as a function; `with` puts back what was before)
-    """Choose the level, for good or for a `with` block.
+def use_level(name="auto"):
+    """Choose the level, for good or for a ``with`` block.
 
     Parameters
     ----------
@@ -60,28 +54,7 @@ class use_level:  # noqa: N801  (reads as a function; `with` puts back what was 
     ValueError
         There is no such level, or it cannot run here.
     """
-
-    def __init__(self, name="auto"):
-        global _level
-        known = levels()
-        if name == "auto":
-            name = [n for n in known if known[n] is None][-1]
-        if name not in known:
-            raise ValueError(f"int8 level {name!r} is not one of auto, {', '.join(known)}")
-        if known[name] is not None:
-            raise ValueError(f"int8 level {name!r} cannot run here: {known[name]}")
-        self._before, _level = _level, list(known).index(name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        global _level
-        _level = self._before
-
-
-_level = 0
-use_level(os.environ.get("MINIBERT_INT8_LEVEL") or "auto")
+    return LEVELS.use(name)
 
 
 def int8_matmul(qx, qw):
@@ -112,7 +85,7 @@ def int8_matmul(qx, qw):
 
     def block(at):
         rows = at.stop - at.start
-        lib.minibert_int8_matmul(_level, _read(x[at]), _read(qw), _write(acc[at]), rows, N, K)
+        lib.minibert_int8_matmul(LEVELS.now, read(x[at]), read(qw), write(acc[at]), rows, N, K)
 
     _run(block, M, _MULTIPLY * N * K)
     return acc.reshape(*qx.shape[:-1], N)
@@ -148,8 +121,8 @@ def quantize_affine(x):
 
     def block(at):
         size = at.stop - at.start
-        out = map(_write, (q[at], scale[at], zero[at]))
-        done = lib.minibert_quantize_affine(_read(x[at]), *out, size, K)
+        out = map(write, (q[at], scale[at], zero[at]))
+        done = lib.minibert_quantize_affine(read(x[at]), *out, size, K)
         if done < size:
             where = tuple(map(int, np.unravel_index(at.start + done, rows)))
             raise ValueError(f"x has a NaN, an infinity or too wide a range in row {where}")
@@ -185,41 +158,19 @@ def int8_linear_forward(x, w, b):
     row_sum = _vector("w.row_sum", w.row_sum, np.int32, N)
     b = _vector("b", b, np.float32, N)
     q, y = qx.reshape(M, K), np.empty((M, N), np.float32)
-    weight = [_read(array) for array in (qw, w_scale, row_sum, b)]
+    weight = [read(array) for array in (qw, w_scale, row_sum, b)]
 
     def block(at):
-        row = map(_read, (q[at], scale[at], zero[at]))
-        lib.minibert_int8_linear(_level, *row, *weight, _write(y[at]), at.stop - at.start, N, K)
+        row = map(read, (q[at], scale[at], zero[at]))
+        lib.minibert_int8_linear(LEVELS.now, *row, *weight, write(y[at]), at.stop - at.start, N, K)
 
     _run(block, M, _MULTIPLY * N * K)
     return y.reshape(*qx.shape[:-1], N), None
 
 
-KERNELS = {"quantize_affine": quantize_affine}
-# The scalar level is there to be read and tested: BLAS, in the other kernels, is faster. It serves
-# where it is asked for.
-if level() != "scalar" or os.environ.get("MINIBERT_INT8_LEVEL"):
-    KERNELS |= {"int8_matmul": int8_matmul, "int8_linear_forward": int8_linear_forward}
-
-
 def _run(block, M, work):
     if M:
         pool.run((block, pool.row_blocks(M, work)))
-
-
-_POINTER = {
-    np.dtype(np.int8): "int8_t[]",
-    np.dtype(np.int32): "int32_t[]",
-    np.dtype(np.float32): "float[]",
-}
-
-
-def _read(array):
-    return ffi.from_buffer(_POINTER[array.dtype], array)
-
-
-def _write(array):
-    return ffi.from_buffer(_POINTER[array.dtype], array, require_writable=True)
 
 
 def _int8(name, array):

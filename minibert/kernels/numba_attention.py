@@ -27,16 +27,16 @@ import math
 import numpy as np
 
 from minibert.kernels import pool
-from minibert.kernels.numba_dropout import NO_DROPOUT, mask_numbers
+from minibert.kernels.arrays import plain
+from minibert.kernels.numba_dropout import NO_DROPOUT, first_number, mask_numbers
 from minibert.kernels.numba_jit import REORDER, jit
-from minibert.kernels.numba_linear import plain
 from minibert.kernels.numba_math import LOWEST_KEY, exp_nonpositive, keeps, ordered, unordered
 from minibert.ops import Attended
 
 F32, U32 = np.float32, np.uint32
-_NONE = np.empty((0, 0, 0, 0), F32)
+NONE = np.empty((0, 0, 0, 0), F32)
 _NO_BIAS = np.zeros((1, 1, 1, 1), F32)
-_WORK = 200  # operations a score, see `pool.even_blocks`
+WORK = 200  # operations a score, see `pool.even_blocks`
 
 
 def attention_forward(q, k, v, bias=None, *, drop=None, head_mask=None, want_scores=False):
@@ -47,18 +47,15 @@ def attention_forward(q, k, v, bias=None, *, drop=None, head_mask=None, want_sco
     p = np.empty((B, H, L, S), F32)
     scores = np.empty((B, H, L, S), F32) if want_scores else None
     context = _heads(B, L, H, K)
-    bias, mask = _full_rows(bias, S), mask_numbers(drop, p.size)
-    scale = F32(1.0 / math.sqrt(K))
+    bias, mask, first = _full_rows(bias, S), mask_numbers(drop, p.size), first_number(drop)
 
     def block(at):
-        np.matmul(q[at], k[at].swapaxes(-1, -2), out=p[at])  # (1)
-        d = np.empty_like(p[at]) if mask != NO_DROPOUT else _NONE
-        s = _NONE if scores is None else scores[at]
-        _softmax(p[at], scale, bias[_within(at, bias)], s, d, _first(at, H, L * S), *mask)  # (2)
-        np.matmul(d if mask != NO_DROPOUT else p[at], v[at], out=context[at])  # (3)
+        s = NONE if scores is None else scores[at]
+        number = first + _before(at, H, L * S)
+        attend(q[at], k[at], v[at], bias[_within(at, bias)], s, p[at], context[at], number, mask)
 
-    pool.run((block, _blocks(B, H, L * S * (4 * K + _WORK))))
-    cache = q, k, v, p, mask, head_mask, context
+    pool.run((block, _blocks(B, H, L * S * (4 * K + WORK))))
+    cache = q, k, v, p, mask, first, head_mask, context
     if head_mask is not None:
         context = context * head_mask[:, None, None]
     return Attended(context, scores), cache
@@ -67,7 +64,7 @@ def attention_forward(q, k, v, bias=None, *, drop=None, head_mask=None, want_sco
 def attention_backward(dout, cache):
     """dq, dk, dv, dhead_mask."""
     dcontext, dscores = dout
-    q, k, v, p, mask, head_mask, u = cache
+    q, k, v, p, mask, first, head_mask, u = cache
     for d, like in ((dcontext, q), (dscores, p)):
         if d is not None and d.shape != like.shape:
             raise ValueError(f"a cotangent is {d.shape}, the output was {like.shape}")
@@ -82,22 +79,35 @@ def attention_backward(dout, cache):
         dq, dk, dv = np.empty((B, L, 3, H, K), F32).transpose(2, 0, 3, 1, 4)  # (3,B,H,L,K)
     else:
         dq, dk, dv = (_heads(B, n, H, K) for n in (L, S, S))
-    scale = F32(1.0 / math.sqrt(K))
 
     def block(at):
-        p_here = p[at]
-        ds = np.empty_like(p_here)
-        np.matmul(dcontext[at], v[at].swapaxes(-1, -2), out=ds)  # (3')
-        d = np.empty_like(p_here) if mask != NO_DROPOUT else _NONE
-        dscores_here = _NONE if dscores is None else dscores[at]
-        _softmax_gradient(ds, p_here, d, dscores_here, scale, _first(at, H, L * S), *mask)  # (2')
-        d = d if mask != NO_DROPOUT else p_here
-        np.matmul(d.swapaxes(-1, -2), dcontext[at], out=dv[at])  # (3')
-        np.matmul(ds, k[at], out=dq[at])  # (1')
-        np.matmul(ds.swapaxes(-1, -2), q[at], out=dk[at])  # (1')
+        ds = NONE if dscores is None else dscores[at]
+        number = first + _before(at, H, L * S)
+        inputs, grads = (q[at], k[at], v[at]), (dq[at], dk[at], dv[at])
+        attend_gradient(dcontext[at], ds, *inputs, p[at], *grads, number, mask)
 
-    pool.run((block, _blocks(B, H, L * S * (8 * K + _WORK))))
+    pool.run((block, _blocks(B, H, L * S * (8 * K + WORK))))
     return dq, dk, dv, dhead_mask
+
+
+def attend(q, k, v, bias, scores, p, context, number, mask):
+    """(1) to (3) of a block, whose first score has this number; scores may be `NONE`."""
+    scale, dropped = F32(1.0 / math.sqrt(q.shape[-1])), mask != NO_DROPOUT
+    d = np.empty_like(p) if dropped else NONE
+    np.matmul(q, k.swapaxes(-1, -2), out=p)  # (1)
+    _softmax(p, scale, bias, scores, d, U32(number), *mask)  # (2)
+    np.matmul(d if dropped else p, v, out=context)  # (3)
+
+
+def attend_gradient(dcontext, dscores, q, k, v, p, dq, dk, dv, number, mask):
+    """(3') to (1') of a block; dscores may be `NONE`."""
+    scale, dropped = F32(1.0 / math.sqrt(q.shape[-1])), mask != NO_DROPOUT
+    ds, d = np.empty_like(p), np.empty_like(p) if dropped else NONE
+    np.matmul(dcontext, v.swapaxes(-1, -2), out=ds)  # (3')
+    _softmax_gradient(ds, p, d, dscores, scale, U32(number), *mask)  # (2')
+    np.matmul((d if dropped else p).swapaxes(-1, -2), dcontext, out=dv)  # (3')
+    np.matmul(ds, k, out=dq)  # (1')
+    np.matmul(ds.swapaxes(-1, -2), q, out=dk)  # (1')
 
 
 def _fits(q, k, v, bias, head_mask):
@@ -125,9 +135,9 @@ def _blocks(B, H, work):
     return [(slice(b, b + 1), h) for b in range(B) for h in pool.even_blocks(H, work)]
 
 
-def _first(at, H, size):
-    """The number of a block's first score."""
-    return U32((at[0].start * H + at[1].start) * size)
+def _before(at, H, size):
+    """How many scores are before those of a block."""
+    return (at[0].start * H + at[1].start) * size
 
 
 def _full_rows(bias, S):

@@ -9,9 +9,10 @@ need nothing but the number of its first element.
 import numpy as np
 
 from minibert.kernels import pool
+from minibert.kernels.arrays import plain
 from minibert.kernels.numba_jit import EXACT, jit
-from minibert.kernels.numba_linear import plain
 from minibert.kernels.numba_math import keeps
+from minibert.ops.dropout import check_numbers
 
 F32, U32 = np.float32, np.uint32
 NO_DROPOUT = U32(0), U32(0), U32(0), F32(1.0)  # every hash is at least the threshold 0
@@ -19,13 +20,17 @@ _WORK = 60  # operations an element, see `pool.even_blocks`
 
 
 def mask_numbers(drop, size):
-    """(key 0, key 1, threshold, 1 / (1 - rate)) of a Drop, or of none."""
+    """(key 0, key 1, threshold, 1 / (1 - rate)) of a Drop, or of none; see also `first_number`."""
     if drop is None or drop.rate == 0.0:
         return NO_DROPOUT
-    if size > 2**32:
-        raise ValueError(f"dropout of {size} elements; the hash counts to 2^32: split the batch")
+    check_numbers(drop, size)
     k0, k1 = drop.hash_keys()
     return U32(k0), U32(k1), U32(drop.threshold()), F32(1.0 / (1.0 - drop.rate))
+
+
+def first_number(drop):
+    """The number of the array's first element, which the masks' numbers are counted from."""
+    return 0 if drop is None else drop.first
 
 
 def dropout_forward(x, drop):
@@ -46,7 +51,7 @@ def _drop(x, drop):
     x_flat, y_flat = x.reshape(-1), y.reshape(-1)
 
     def block(at):
-        drop_elements(x_flat[at], y_flat[at], U32(at.start), *mask)
+        drop_elements(x_flat[at], y_flat[at], U32(drop.first + at.start), *mask)
 
     pool.run((block, pool.row_blocks(x.size, _WORK)))
     return y

@@ -8,8 +8,8 @@ A plain loop adds repeated ids correctly, in the order of the tokens, without so
 
 import numpy as np
 
+from minibert.kernels.arrays import cotangent_rows
 from minibert.kernels.numba_jit import REORDER, jit
-from minibert.kernels.numba_linear import cotangent_rows
 
 
 def embedding_forward(word, position, segment, ids, segments=None, pad_id=0):

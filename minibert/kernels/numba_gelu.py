@@ -15,14 +15,9 @@ import math
 import numpy as np
 
 from minibert.kernels import pool
+from minibert.kernels.arrays import as_rows, cotangent_rows, linear_fits, plain
 from minibert.kernels.numba_jit import REORDER, jit
-from minibert.kernels.numba_linear import (
-    as_rows,
-    cotangent_rows,
-    linear_fits,
-    plain,
-    weight_gradient,
-)
+from minibert.kernels.numba_linear import weight_gradient
 from minibert.kernels.numba_math import normal
 
 _DENSITY = np.float32(1.0 / math.sqrt(2.0 * math.pi))

@@ -13,8 +13,8 @@ contracted, so that every rounding is NumPy's.
 import numpy as np
 
 from minibert.kernels import pool
+from minibert.kernels.arrays import as_rows, plain
 from minibert.kernels.numba_jit import EXACT, jit
-from minibert.kernels.numba_linear import as_rows, plain
 from minibert.ops.int8 import MAX_INPUTS, MAX_LINEAR_INPUTS, TINY, QRows
 
 F32, I32, I8 = np.float32, np.int32, np.int8

@@ -1,4 +1,4 @@
-"""How every Numba kernel is compiled.
+"""How every Numba kernel is compiled, and a line that says so when it takes time.
 
 nogil            the thread pool runs kernels side by side; they have no threads of their own
 cache            the second process loads the machine code from disk
@@ -8,14 +8,23 @@ fastmath         "reassoc" lets a sum run in several lanes, "contract" allows fu
                  multiply-add. NaN and infinity keep their meaning; never fastmath=True
 """
 
+import os
+import sys
+import time
+
 try:
     import numba
+    from numba.core import event
+    from numba.core.compiler_lock import global_compiler_lock
 except Exception as error:  # a Numba that does not fit this NumPy or Python fails in many ways
     raise ImportError(f"Numba is missing or does not fit ({error}): pip install numba") from error
 
 REORDER = frozenset({"reassoc", "contract"})  # sums in any order
 FUSE = frozenset({"contract"})  # what is written, but for fused multiply-add
 EXACT = frozenset()  # the very bits of NumPy
+
+PATIENCE = 0.5  # seconds of compiling before a word is said
+_KERNELS, _UNCACHED = [], []
 
 
 def jit(fastmath):
@@ -24,8 +33,76 @@ def jit(fastmath):
 
     def decorate(function):
         try:
-            return numba.njit(cache=True, **options)(function)
+            kernel = numba.njit(cache=True, **options)(function)
         except RuntimeError:  # there is no folder that the cache could be written to
-            return numba.njit(**options)(function)
+            kernel = numba.njit(**options)(function)
+            _UNCACHED.append(kernel)
+        _KERNELS.append(kernel)
+        return kernel
 
     return decorate
+
+
+def cache_folder():
+    """The folder that keeps the kernels' machine code; None where none can be written to."""
+    cached = [kernel for kernel in _KERNELS if kernel not in _UNCACHED]
+    stats = [kernel.stats for kernel in cached if hasattr(kernel, "stats")]  # not uncompiled
+    return stats[0].cache_path if stats else None
+
+
+class _Announcer(event.Listener):
+    """One line on stderr once compiling has taken PATIENCE; loading from the cache is no event.
+
+    Numba calls it under its compiler's lock, for kernels of everybody's and, inside of one, for
+    those that it calls.
+    """
+
+    def __init__(self):
+        self.depth, self.begun, self.done, self.seconds, self.said = 0, 0.0, 0, 0.0, False
+
+    def on_start(self, event):
+        if _is_ours(event):
+            if self.depth == 0:
+                self._say()
+                self.begun = time.perf_counter()
+            self.depth += 1
+
+    def on_end(self, event):
+        if _is_ours(event):
+            self.depth -= 1
+            self.done += 1
+            if self.depth == 0:
+                self.seconds += time.perf_counter() - self.begun
+
+    def _say(self):
+        if self.said or self.seconds < PATIENCE:
+            return
+        self.said = True
+        if sys.stderr is None or os.environ.get("MINIBERT_QUIET", "0") not in ("", "0"):
+            return
+        left = sum(not kernel.signatures for kernel in _KERNELS)
+        seconds = max(left * self.seconds / max(self.done, 1), 1)
+        often = "once"
+        if _UNCACHED:
+            often = "every time: no folder can be written to, set NUMBA_CACHE_DIR to one"
+        print(
+            f"minibert: compiling up to {left} kernels for this machine, {often} "
+            f"(about {seconds:.0f} s if all are needed)",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _is_ours(event):
+    return event.data["dispatcher"].py_func.__module__.startswith("minibert.")
+
+
+event.register("numba:compile", _Announcer())
+
+if hasattr(os, "register_at_fork"):
+    # A child made while another thread compiles would wait for that thread, which it has not.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )

@@ -19,15 +19,10 @@ import math
 import numpy as np
 
 from minibert.kernels import pool
+from minibert.kernels.arrays import as_rows, cotangent_rows, linear_fits, plain
 from minibert.kernels.numba_dropout import NO_DROPOUT, drop_elements, mask_numbers
 from minibert.kernels.numba_jit import REORDER, jit
-from minibert.kernels.numba_linear import (
-    as_rows,
-    cotangent_rows,
-    linear_fits,
-    plain,
-    weight_gradient,
-)
+from minibert.kernels.numba_linear import weight_gradient
 from minibert.kernels.numba_math import keeps
 
 F32, U32 = np.float32, np.uint32

@@ -14,9 +14,8 @@ Error against float64: 1e-6 relative norm, BLAS's own.
 import numpy as np
 
 from minibert.kernels import pool
+from minibert.kernels.arrays import F32, as_rows, cotangent_rows, linear_fits, plain, side_by_side
 from minibert.kernels.numba_jit import REORDER, jit
-
-F32 = np.float32
 
 
 def linear_forward(x, w, b):
@@ -60,34 +59,9 @@ def qkv_forward(x, wq, bq, wk, bk, wv, bv):
 def qkv_backward(dout, cache):
     """dx, dwq, dbq, dwk, dbk, dwv, dbv."""
     cache, ends = cache
-    dx, dw, db = linear_backward(_side_by_side(*dout), cache)
+    dx, dw, db = linear_backward(side_by_side(*dout), cache)
     (dwq, dwk, dwv), (dbq, dbk, dbv) = np.split(dw, ends), np.split(db, ends)
     return dx, dwq, dbq, dwk, dbk, dwv, dbv
-
-
-def linear_fits(x, w, b):
-    """Whether the shapes are those of a linear layer."""
-    return w.ndim == 2 and x.shape[-1] == w.shape[1] and b.shape == w.shape[:1]
-
-
-def plain(a):
-    """The array, or a copy of it: float32, without gaps, not read-only.
-
-    Numba compiles a kernel once for every kind of array that it meets, which takes seconds.
-    """
-    return a if a.dtype == F32 and a.flags.carray else np.require(a, F32, "CW")
-
-
-def as_rows(x):
-    """(..., n) as `plain` rows (M, n)."""
-    return plain(x).reshape(-1, x.shape[-1])
-
-
-def cotangent_rows(dy, shape):
-    """`as_rows` of a cotangent, whose shape must be that of the output."""
-    if dy.shape != shape:
-        raise ValueError(f"the cotangent is {dy.shape}, the output was {shape}: they must be equal")
-    return as_rows(dy)
 
 
 def weight_gradient(dy, rows):
@@ -113,20 +87,6 @@ def _weight_jobs(dy, rows):
 
     columns = pool.row_blocks(max(O, I), 2 * min(O, I) * len(dy))
     return dw, db, (outputs if O >= I else inputs, columns), (sums, [slice(None)])
-
-
-def _side_by_side(*parts):
-    """Arrays (..., n) as one (..., 3n); free where they lie so in memory already."""
-    first, width = parts[0], parts[0].shape[-1] * 4
-    start, gap = first.__array_interface__["data"][0], 3 * width
-    adjacent = first.ndim > 1 and first.strides[-2:] == (gap, 4)
-    for i, part in enumerate(parts):
-        same = (part.shape, part.strides, part.dtype) == (first.shape, first.strides, F32)
-        adjacent &= same and part.__array_interface__["data"][0] == start + i * width
-    if not adjacent:
-        return np.concatenate(parts, -1)
-    shape = *first.shape[:-1], gap // 4
-    return np.lib.stride_tricks.as_strided(first, shape, first.strides)
 
 
 @jit(REORDER)

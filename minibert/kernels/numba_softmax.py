@@ -19,8 +19,8 @@ import math
 import numpy as np
 
 from minibert.kernels import pool
+from minibert.kernels.arrays import as_rows, cotangent_rows
 from minibert.kernels.numba_jit import REORDER, jit
-from minibert.kernels.numba_linear import as_rows, cotangent_rows
 from minibert.kernels.numba_math import LOWEST_KEY, exp_nonpositive, ordered, unordered
 
 F32 = np.float32

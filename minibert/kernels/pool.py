@@ -1,40 +1,97 @@
-"""One thread pool for every kernel, Numba's and C's.
+"""One thread pool for every kernel, Numba's and C's, and one number of threads for BLAS too.
 
 A kernel is single-threaded and does not hold the interpreter lock; an op cuts its rows into
 blocks and lets `run` go over them. Three rules:
 
 * The blocks depend on the shapes alone, never on the number of threads, so that the results are
   the same bits with one thread or many. Whoever is free takes the next block.
-* BLAS runs with one thread inside `run`. Two threads with half of the rows each are faster than
-  two BLAS threads sharing every product, which wait for one another spinning: on a busy machine
-  that wait is many times the product. Setting BLAS's thread count costs a few microseconds,
-  since the libraries are looked up once.
+* BLAS runs with one thread inside `run` (see `blas_threads`).
 * With one block, or where the pool is at work already (a nested or a concurrent call), the
-  caller does everything itself.
+  caller does everything itself. Otherwise it begins at once, and waits in the end only for
+  threads that did begin: one that the system wakes too late finds nothing left to do.
 
-After a fork the child starts a pool of its own when it first needs one.
+What it costs, in blocks of 150 us, on two processors:
+
+    two blocks, the machine otherwise idle        1.27    of it woken threads' delay  .25
+    one block, or two that are empty               .03
+    the same, with BLAS held that had one thread   .05
+    the same, with BLAS held that had several      .15
+
+A run that Ctrl-C ends leaves the pool as it was. After a fork the child starts a pool of its own
+when it first needs one.
 """
 
+import atexit
 import os
 import queue
 import threading
 
-from threadpoolctl import ThreadpoolController
+from minibert.kernels.blas_threads import BlasThreads
+from minibert.kernels.processors import default_threads
 
 # In operations, of which a matrix product does about a hundred in a nanosecond.
 BLOCK_WORK = 64_000_000  # of a block at most, 0.6 ms: larger ones balance badly
 LEAST_WORK = 16_000_000  # that is cut at all: a hand-over costs a third of it
 
-_state = {"size": None, "pool": None}
+_BLAS = BlasThreads()
+_state = {"lock": threading.Lock(), "asked": None, "default": None, "pool": None}
 
 
-def run(*jobs):
+def set_threads(n):
+    """Use at most n threads from now on: minibert's own, and BLAS's.
+
+    Runs that are going on in other threads end with the number that they began with. With n = 1
+    everything runs in the thread that calls. Each thread of yours that calls minibert counts for
+    itself: the first of them has the n - 1 helpers, the others work alone meanwhile.
+
+    Parameters
+    ----------
+    n : int or None
+        None: the number in the environment variable MINIBERT_THREADS, or else as many as there are
+        processors to run on; BLAS gets back the number that it had at the start.
+
+    Notes
+    -----
+    The number for BLAS (never more than it had at the start) holds for the whole process, NumPy's
+    own products included. Numba's kernels have no threads of their own: ``numba.set_num_threads``
+    and NUMBA_NUM_THREADS mean nothing here. No number of threads changes a bit of a result.
+
+    Examples
+    --------
+    >>> set_threads(1)
+    >>> get_threads()
+    1
+    >>> set_threads(None)
+    """
+    if n is not None and (not isinstance(n, int) or n < 1):
+        raise ValueError(f"n is {n!r}; it is a number of threads, at least 1, or None")
+    default, source = default_threads()
+    _replace_pool(asked=n, default=(default, source))
+    _BLAS.limit(default if n is None and source == "MINIBERT_THREADS" else n)
+
+
+def get_threads():
+    """How many threads minibert uses, the caller's among them; see `set_threads`."""
+    return _count_and_source()[0]
+
+
+threads = get_threads  # the short name, inside the package
+
+
+def threads_source():
+    """Where the number of threads comes from, in words."""
+    return _count_and_source()[1]
+
+
+def run(*jobs, blas=True):
     """Call each job's function on each of its blocks, on all threads, and wait for the end.
 
     Parameters
     ----------
     *jobs : (function, blocks)
         The blocks of several jobs run side by side; they must not depend on one another.
+    blas : bool
+        False where no function calls BLAS: holding it at one thread costs two microseconds.
 
     Raises
     ------
@@ -51,16 +108,16 @@ def run(*jobs):
     [0, 1, 4, 9]
     """
     tasks = [(function, block) for function, blocks in jobs for block in blocks]
-    with _ONE_BLAS_THREAD:
-        pool = _pool() if len(tasks) > 1 else None
-        if pool is None or not pool.free.acquire(blocking=False):
-            for function, block in tasks:
-                function(block)
-            return
-        try:
-            pool.run(tasks)
-        finally:
-            pool.free.release()
+    if not blas:
+        _share(tasks)
+        return
+    token = object()
+    try:
+        _BLAS.enter(token)
+        _share(tasks)
+    finally:
+        _BLAS.inside.discard(token)  # at once: Ctrl-C can cut off a call of ours, not this one
+        _BLAS.leave()
 
 
 def blocks(n, size):
@@ -97,113 +154,126 @@ def row_blocks(n, work):
     return even_blocks(n, work, 16)
 
 
-def threads():
-    """How many threads `run` uses, the caller's among them."""
-    if _state["size"] is None:
-        count = os.cpu_count() or 1
-        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count
-        _state["size"] = min(count, allowed)
-    return _state["size"]
-
-
-def set_threads(n):
-    """Use n threads from now on; None: as many as there are processors to run on."""
-    if n is not None and (not isinstance(n, int) or n < 1):
-        raise ValueError(f"n is {n!r}; it is a number of threads, at least 1, or None")
-    if _state["pool"] is not None:
-        _state["pool"].close()
-    _state.update(size=n, pool=None)
+def _share(tasks):
+    """Do the tasks, with the pool if there is more than one and it is free."""
+    pool = _pool() if len(tasks) > 1 else None
+    if pool is None or pool.busy.locked():
+        for function, block in tasks:
+            function(block)
+        return
+    with pool.busy:  # who comes between the two lines waits for a run, which is short
+        pool.run(tasks)
 
 
 class _Pool:
     """size - 1 threads that wait for tasks; the caller is the last one."""
 
     def __init__(self, size):
-        self.size = size
-        self.free = threading.Lock()
+        self.size = 1
+        self.busy = threading.Lock()
         self.inbox = queue.SimpleQueue()
-        for _ in range(size - 1):
-            threading.Thread(target=self._wait, name="minibert", daemon=True).start()
+        while self.size < size:
+            try:
+                threading.Thread(target=self._wait, name="minibert", daemon=True).start()
+            except RuntimeError:  # the system gives no more
+                break
+            self.size += 1
 
     def run(self, tasks):
-        shared, done = iter(tasks), queue.SimpleQueue()
+        """Every thread takes a ticket when it begins; those left in the end bar the late ones."""
+        tasks.reverse()  # the last is taken first
         helpers = min(self.size, len(tasks)) - 1
-        for _ in range(helpers):
-            self.inbox.put((shared, done))
-        errors = [_work(shared)]
-        errors += [done.get() for _ in range(helpers)]
-        for error in errors:
-            if error is not None:
-                raise error
+        tickets, done = [None] * helpers, queue.SimpleQueue()
+        try:
+            for _ in range(helpers):
+                self.inbox.put((tasks, tickets, done))
+            error = _work(tasks)
+            for _ in range(helpers - _take_all(tickets)):
+                error = done.get() or error
+        finally:
+            tasks.clear()
+        if error is not None:
+            raise error
 
     def close(self):
+        """Its threads end when they have done what they are at."""
         for _ in range(self.size - 1):
             self.inbox.put(None)
 
     def _wait(self):
         while (job := self.inbox.get()) is not None:
-            shared, done = job
-            done.put(_work(shared))
-            del job, shared, done  # an idle thread must not keep the arrays alive
+            tasks, tickets, done = job
+            if _take(tickets):
+                done.put(_work(tasks))
+            del job, tasks, tickets, done  # an idle thread must not keep the arrays alive
 
 
-def _work(shared):
+def _take(tickets):
+    """Whether there was one."""
+    try:
+        tickets.pop()
+    except IndexError:
+        return False
+    return True
+
+
+def _take_all(tickets):
+    """How many there were."""
+    count = 0
+    while _take(tickets):
+        count += 1
+    return count
+
+
+def _work(tasks):
     """Take tasks until none is left; what went wrong is returned, and ends the others' work."""
     try:
-        for function, block in shared:
+        while tasks:
+            try:
+                function, block = tasks.pop()
+            except IndexError:  # another thread was faster
+                break
             function(block)
     except BaseException as error:
-        list(shared)
+        tasks.clear()
         return error
 
 
 def _pool():
-    if _state["pool"] is None and threads() > 1:
-        _state["pool"] = _Pool(threads())
-    return _state["pool"]
+    pool = _state["pool"]
+    if pool is None and get_threads() > 1:
+        with _state["lock"]:
+            pool = _state["pool"]
+            if pool is None and get_threads() > 1:
+                pool = _state["pool"] = _Pool(get_threads())
+    return pool
 
 
-class _OneBlasThread:
-    """A ``with`` block in which BLAS has one thread; the last to leave puts it back."""
-
-    def __init__(self):
-        self.lock, self.inside, self.before, self.libraries = threading.Lock(), 0, [], None
-
-    def __enter__(self):
-        with self.lock:
-            if self.libraries is None:
-                found = ThreadpoolController().lib_controllers
-                self.libraries = [library for library in found if library.user_api == "blas"]
-            if self.inside == 0:
-                self.before = [library.get_num_threads() for library in self.libraries]
-                self._set([1] * len(self.before))
-            self.inside += 1
-
-    def __exit__(self, *error):
-        with self.lock:
-            self.inside -= 1
-            if self.inside == 0:
-                self._set(self.before)
-
-    def _set(self, counts):
-        for library, count, before in zip(self.libraries, counts, self.before, strict=True):
-            if before != 1:
-                library.set_num_threads(count)
-
-    def after_fork(self):
-        """The threads that were inside do not exist in the child."""
-        if self.inside:
-            self._set(self.before)
-        self.lock, self.inside = threading.Lock(), 0
+def _count_and_source():
+    if _state["asked"] is not None:
+        return _state["asked"], "set_threads"
+    if _state["default"] is None:
+        _state["default"] = default_threads()
+    return _state["default"]
 
 
-_ONE_BLAS_THREAD = _OneBlasThread()
+def _replace_pool(**numbers):
+    """Let the pool go; the next run makes another, of the new size."""
+    with _state["lock"]:
+        pool = _state["pool"]
+        _state.update(pool=None, **numbers)
+    if pool is not None:
+        pool.close()
 
 
 def _after_fork():
-    _state["pool"] = None
-    _ONE_BLAS_THREAD.after_fork()
+    _state.update(lock=threading.Lock(), pool=None)
+    _BLAS.after_fork()
 
 
+if os.environ.get("MINIBERT_THREADS"):
+    set_threads(None)  # which tells BLAS
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+# The interpreter cannot end well under threads that are about to return to it.
+atexit.register(_replace_pool, asked=1)

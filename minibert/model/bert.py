@@ -12,6 +12,7 @@ from minibert.model.encoder import (
     SITES_PER_LAYER,
     Encoded,
     check_batch,
+    check_want,
     encoder_backward,
     encoder_forward,
 )
@@ -36,7 +37,8 @@ def bert_forward(
     Parameters
     ----------
     params, config, ids, segments, keep, want, drop, linear
-        See `encoder_forward`.
+        See `encoder_forward`. Without a head, and with one that reads the hidden states, those at
+        padded places are always wanted.
     head : {None, "classification", "mlm", "next_sentence", "tokens", "span"}
     at : ndarray of bool (B,L), optional
         For "mlm": the P places whose logits are wanted; computing those of the masked places
@@ -51,12 +53,14 @@ def bert_forward(
     ids, segments, keep = check_batch(ids, segments, keep)
     if at is not None and (head != "mlm" or at.dtype != bool or at.shape != ids.shape):
         raise ValueError(f'at is {at.dtype} {at.shape}; wanted bool {ids.shape}, for head "mlm"')
+    reads = "hidden" if head is None else HEADS[head].reads
+    needs = {"padding"} if reads == "hidden" else set()
     encoded, cache = encoder_forward(
-        params, config, ids, segments, keep, want=want, drop=drop, linear=linear
+        params, config, ids, segments, keep, want=check_want(want) | needs, drop=drop, linear=linear
     )
     logits = c_head = None
     if head is not None:
-        x = encoded.pooled if HEADS[head].reads == "pooled" else encoded.hidden[-1]
+        x = encoded.pooled if reads == "pooled" else encoded.hidden[-1]
         logits, c_head = HEADS[head].forward(
             params, config, x if at is None else x[at],  # (B,D), (B,L,D) or (P,D)
             drop=drop and drop.at(1 + SITES_PER_LAYER * config.n_layers, config.head_dropout),

@@ -16,19 +16,23 @@ from minibert.ops import Attended
 PROJECTIONS = ("attention.self.query", "attention.self.key", "attention.self.value")
 
 
-def block_forward(x, p, size, config, bias, *, name, drop, site, want_scores, linear):
+def block_forward(
+    x, p, size, config, bias, *, offsets=None, name, drop, site, want_scores, linear
+):
     """One layer.
 
     Parameters
     ----------
-    x : ndarray (B,L,D)
+    x : ndarray (B,L,D), or (P,D) with `offsets`
     p : dict
         The layer's parameters under short names, see `layer_view`. An optional
         ``attention.head_mask`` (H,) multiplies each head's context.
     size : LayerSize
     config : BertConfig
     bias : ndarray (B,1,1,L) or None
-        Added to the scores.
+        Added to the scores; None with `offsets`.
+    offsets : ndarray of int (B+1,), optional
+        The rows of each sequence, see `packed_attention_forward`. It returns no scores.
     name : str
         The prefix of the layer's full parameter names.
     drop : Drop or None
@@ -39,7 +43,7 @@ def block_forward(x, p, size, config, bias, *, name, drop, site, want_scores, li
 
     Returns
     -------
-    x2 : ndarray (B,L,D)
+    x2 : ndarray, as x
     scores : ndarray (B,H,L,L) or None
         Before the bias is added.
     cache
@@ -47,10 +51,16 @@ def block_forward(x, p, size, config, bias, *, name, drop, site, want_scores, li
     attention_drop = drop and drop.at(site, config.attention_dropout)
     qkv, c_qkv = linear.qkv_forward(_full(name, PROJECTIONS), x, [_wb(p, n) for n in PROJECTIONS])
     q, k, v = (split_heads(y, size.heads) for y in qkv)  # 3 x (B,H,L,K)  (1)
-    (context, scores), c_attention = F.attention_forward(
-        q, k, v, bias, drop=attention_drop,
-        head_mask=p.get("attention.head_mask"), want_scores=want_scores,
-    )  # (B,H,L,K)  (2)
+    head_mask = p.get("attention.head_mask")
+    if offsets is None:
+        (context, scores), c_attention = F.attention_forward(
+            q, k, v, bias, drop=attention_drop, head_mask=head_mask, want_scores=want_scores
+        )  # (B,H,L,K)  (2)
+    else:
+        scores = None
+        context, c_attention = F.packed_attention_forward(
+            q, k, v, offsets, drop=attention_drop, head_mask=head_mask
+        )  # (H,P,K)  (2)
     x1, c_x1 = linear.add_layernorm_forward(
         f"{name}attention.output.dense", join_heads(context), *_wb(p, "attention.output.dense"),
         x, *_wb(p, "attention.output.LayerNorm"), config.eps, drop and drop.at(site + 1),
@@ -65,21 +75,23 @@ def block_forward(x, p, size, config, bias, *, name, drop, site, want_scores, li
     return x2, scores, (c_qkv, c_attention, c_x1, c_a, c_x2)
 
 
-def block_backward(dx2, dscores, cache, size, *, name, linear):
+def block_backward(dx2, dscores, cache, size, *, offsets=None, name, linear):
     """Gradients of `block_forward`.
 
     Parameters
     ----------
-    dx2 : ndarray (B,L,D)
+    dx2 : ndarray, as x
     dscores : ndarray (B,H,L,L) or None
     cache
     size : LayerSize
+    offsets : ndarray of int (B+1,), optional
+        As given to the forward.
     name : str
     linear : FloatLinear or another of its kind
 
     Returns
     -------
-    dx : ndarray (B,L,D)
+    dx : ndarray, as x
     grads : dict of str to ndarray
         Under full parameter names.
     """
@@ -94,7 +106,10 @@ def block_backward(dx2, dscores, cache, size, *, name, linear):
     )  # (3')
     grads |= g | _norm_grads(f"{name}attention.output.LayerNorm", dnorm)
     dcontext = split_heads(djoined, size.heads)  # (B,H,L,K)
-    *dqkv, dhead_mask = F.attention_backward(Attended(dcontext, dscores), c_attention)  # (2')
+    if offsets is None:
+        *dqkv, dhead_mask = F.attention_backward(Attended(dcontext, dscores), c_attention)  # (2')
+    else:
+        *dqkv, dhead_mask = F.packed_attention_backward(dcontext, c_attention)  # (2')
     if dhead_mask is not None:
         grads[f"{name}attention.head_mask"] = dhead_mask
     dx_qkv, g = linear.qkv_backward(
@@ -104,12 +119,12 @@ def block_backward(dx2, dscores, cache, size, *, name, linear):
 
 
 def split_heads(x, heads):
-    """(B,L,H*K) -> (B,H,L,K)."""
+    """(B,L,H*K) -> (B,H,L,K); packed, (P,H*K) -> (H,P,K)."""
     return x.reshape(*x.shape[:-1], heads, -1).swapaxes(-3, -2)
 
 
 def join_heads(x):
-    """(B,H,L,K) -> (B,L,H*K)."""
+    """(B,H,L,K) -> (B,L,H*K); packed, (H,P,K) -> (P,H*K)."""
     x = x.swapaxes(-3, -2)
     return x.reshape(*x.shape[:-2], -1)
 

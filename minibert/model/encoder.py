@@ -4,6 +4,10 @@
     (2)  x_i = block_i(x_{i-1}),  i = 1..N
     (3)  pooled = tanh(Wp x_N[:, 0] + bp)
 
+Padded tokens change no other, and are left out where nobody asks for them: from x_0 on the tokens
+are then rows (P,D), see `packing`. The pooled vectors and all gradients are the same; with dropout
+the masks are others, since elements are numbered by their rows.
+
 `Encoded` holds what a loss may touch, and the backward takes cotangents of that same structure:
 distillation puts gradients in at every hidden state and every attention score.
 """
@@ -15,11 +19,12 @@ import numpy as np
 from minibert import kernels as F
 from minibert.model.block import block_backward, block_forward
 from minibert.model.linear import FLOAT
+from minibert.model.packing import choose_layout
 from minibert.model.params import EMBEDDINGS, POOLER, add_grads, layer_prefix, layer_view
 
 TABLES = ("word_embeddings", "position_embeddings", "token_type_embeddings")
 SITES_PER_LAYER = 3  # dropout on attention, on its output, on the feed-forward output
-WANTED = frozenset({"hidden", "scores"})
+WANTED = frozenset({"hidden", "scores", "padding"})
 
 
 class Encoded(NamedTuple):
@@ -43,8 +48,11 @@ def encoder_forward(
     segments : ndarray of int (B,L), optional
     keep : ndarray of bool (B,L), optional
         True where there is a token; all where not given.
-    want : set of {"hidden", "scores"}
-        What to return beside the last hidden state and the pooled vector.
+    want : set of {"hidden", "scores", "padding"}
+        What to return beside the last hidden state and the pooled vector: all hidden states, the
+        scores, the hidden states at padded places as well. With none of them padded tokens are
+        left out of the computation where that is possible, and the last hidden state is zero
+        there.
     drop : Drop, optional
         Training: seed and step of the masks. The rates are the config's.
     linear : FloatLinear or another of its kind
@@ -56,38 +64,40 @@ def encoder_forward(
         `encoder_backward` consumes it.
     """
     ids, segments, keep = check_batch(ids, segments, keep)
-    if isinstance(want, str) or set(want) - WANTED:
-        raise ValueError(f"want is {want!r}; it is a set of {sorted(WANTED)}")
+    want = check_want(want)
     drop = drop and drop.at(0, config.dropout)
     tables = [params[f"{EMBEDDINGS}{table}.weight"] for table in TABLES]
     e, c_embedding = F.embedding_forward(*tables, ids, segments, config.pad_id)  # (B,L,D)
+    layout = choose_layout(keep, want, drop)
     x, c_layernorm = F.layernorm_forward(
-        e,
+        layout.packed(e),
         params[f"{EMBEDDINGS}LayerNorm.weight"],
         params[f"{EMBEDDINGS}LayerNorm.bias"],
         config.eps,
     )
-    x, c_dropout = F.dropout_forward(x, drop)  # (B,L,D)  (1)
-    bias = None if keep is None or keep.all() else F.padding_bias(keep, x.dtype)  # (B,1,1,L)
+    x, c_dropout = F.dropout_forward(x, drop)  # (B,L,D) or (P,D)  (1)
+    bias = layout.bias(x.dtype)  # (B,1,1,L) or None
 
-    hidden, scores, cache = [x], [], [(x.shape, x.dtype), (c_embedding, c_layernorm, c_dropout)]
+    hidden, scores = [x], []
+    cache = [(x.shape, x.dtype, layout), (c_embedding, c_layernorm, c_dropout)]
     for i, size in enumerate(config.layers):
         x, s, c = block_forward(
-            x, layer_view(params, i), size, config, bias,
+            x, layer_view(params, i), size, config, bias, offsets=layout.offsets,
             name=layer_prefix(i), drop=drop, site=1 + SITES_PER_LAYER * i,
             want_scores="scores" in want, linear=linear,
-        )  # (B,L,D)  (2)
+        )  # (B,L,D) or (P,D)  (2)
         hidden.append(x)
         scores.append(s)
         cache.append(c)
 
     h, c_linear = linear.forward(
-        POOLER, np.ascontiguousarray(x[:, 0]), params[f"{POOLER}.weight"], params[f"{POOLER}.bias"]
+        POOLER, np.ascontiguousarray(x[layout.first]),
+        params[f"{POOLER}.weight"], params[f"{POOLER}.bias"],
     )
     pooled, c_tanh = F.tanh_forward(h)  # (B,D)  (3)
     cache.append((c_linear, c_tanh))
     encoded = Encoded(
-        tuple(hidden) if "hidden" in want else (x,),
+        tuple(hidden) if "hidden" in want else (layout.padded(x),),
         tuple(scores) if "scores" in want else (),
         pooled,
     )
@@ -101,7 +111,8 @@ def encoder_backward(d, params, config, cache, *, linear=FLOAT):
     ----------
     d : Encoded
         Cotangents. ``hidden`` has N + 1 entries, or one (of the last hidden state), or none;
-        ``scores`` has N entries or none; any of them may be None.
+        ``scores`` has N entries or none; any of them may be None. Where the forward left padded
+        tokens out, what a cotangent has at padded places is ignored.
     params, config
         As given to the forward.
     cache : list
@@ -128,16 +139,18 @@ def encoder_backward(d, params, config, cache, *, linear=FLOAT):
     grads = {}
 
     c_linear, c_tanh = cache.pop()
-    shape, dtype = cache[0]
+    shape, dtype, layout = cache[0]
+    dhidden = [None if dh is None else layout.packed(dh) for dh in dhidden]
     dx = np.zeros(shape, dtype) if dhidden[N] is None else dhidden[N].copy()
     if d.pooled is not None:
         dh = F.tanh_backward(d.pooled, c_tanh)
         dx_first, g = linear.backward(POOLER, dh, c_linear)  # (3')
-        dx[:, 0] += dx_first
+        dx[layout.first] += dx_first
         add_grads(grads, g)
     for i in reversed(range(N)):
         dx, g = block_backward(
-            dx, dscores[i], cache.pop(), config.layers[i], name=layer_prefix(i), linear=linear
+            dx, dscores[i], cache.pop(), config.layers[i],
+            offsets=layout.offsets, name=layer_prefix(i), linear=linear,
         )  # (2')
         if dhidden[i] is not None:
             dx = dx + dhidden[i]
@@ -147,7 +160,7 @@ def encoder_backward(d, params, config, cache, *, linear=FLOAT):
     cache.clear()
     dx = F.dropout_backward(dx, c_dropout)
     de, dgamma, dbeta = F.layernorm_backward(dx, c_layernorm)  # (1')
-    dtables = F.embedding_backward(de, c_embedding)
+    dtables = F.embedding_backward(layout.padded(de), c_embedding)
     add_grads(grads, {f"{EMBEDDINGS}{n}.weight": d for n, d in zip(TABLES, dtables, strict=True)})
     add_grads(
         grads, {f"{EMBEDDINGS}LayerNorm.weight": dgamma, f"{EMBEDDINGS}LayerNorm.bias": dbeta}
@@ -173,6 +186,13 @@ def check_batch(ids, segments, keep):
                 )
             keep = keep.astype(bool)
     return ids, segments, keep
+
+
+def check_want(want):
+    """`want` as a frozenset; a ValueError if it is none, or names what there is not."""
+    if isinstance(want, str) or set(want) - WANTED:
+        raise ValueError(f"want is {want!r}; it is a set of {sorted(WANTED)}")
+    return frozenset(want)
 
 
 def _entries(name, cotangents, n):

@@ -1,10 +1,12 @@
 """The formulas: one a file, each a forward/backward pair of pure functions, in NumPy.
 
 ``out, cache = f_forward(x, ...)`` and ``dx, ... = f_backward(dout, cache)``. The cache is whatever
-the backward needs; inputs are never changed; the dtype that goes in comes out.
+the backward needs; inputs are never changed (but by the updates in adam.py); the dtype that goes
+in comes out.
 """
 
 from minibert.ops.activations import relu_backward, relu_forward, tanh_backward, tanh_forward
+from minibert.ops.adam import adamw_update, bert_adam_update, sum_of_squares
 from minibert.ops.attention import (
     Attended,
     attention_backward,
@@ -47,6 +49,7 @@ from minibert.ops.kl import kl_backward, kl_forward
 from minibert.ops.layernorm import layernorm_backward, layernorm_forward
 from minibert.ops.linear import linear_backward, linear_forward
 from minibert.ops.packed import QRows, QTensor
+from minibert.ops.packed_attention import packed_attention_backward, packed_attention_forward
 from minibert.ops.softmax import (
     log_softmax_backward,
     log_softmax_forward,

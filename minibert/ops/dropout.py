@@ -2,7 +2,7 @@
 
     (1)  y = x * keep / (1 - rate)          (1') dx = dy * keep / (1 - rate)
 
-keep[n] is a hash of (seed, step, site, n): n is the element's index in its array, `site` the
+keep[n] is a hash of (seed, step, site, n): n is the element's number in its array, `site` the
 place in the model. The same numbers always give the same mask, so that the backward pass makes
 it again instead of keeping it, a resumed run continues exactly, and the number of threads does
 not matter. The hash is a 32-bit multiply-xorshift mixer with one key before and one key between
@@ -15,6 +15,7 @@ The multipliers are those of Wellons' "lowbias32" (2018). The keys come from (se
 by the SplitMix64 generator (Steele, Lea and Flood 2014).
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,8 @@ class Drop(NamedTuple):
         The run's seed, the number of the training step, the place in the model.
     masks : dict of int to ndarray of bool, optional
         Explicit masks by site, used in place of the hash: reference outputs are made with them.
+    first : int
+        The number of the array's first element; not 0 where the array is a part of another.
     """
 
     rate: float
@@ -40,10 +43,19 @@ class Drop(NamedTuple):
     step: int = 0
     site: int = 0
     masks: Any = None
+    first: int = 0
 
     def at(self, site, rate=None):
         """The same run and step at another site, with that site's rate."""
         return self._replace(site=site, rate=self.rate if rate is None else rate)
+
+    def part(self, start, shape):
+        """The same for a part of the array: its elements from `start` on, in this shape."""
+        if self.masks is None:
+            return self._replace(first=self.first + start)
+        stop = start + math.prod(shape)
+        mask = self.masks[self.site].reshape(-1)[start:stop].reshape(shape)
+        return self._replace(masks=self.masks | {self.site: mask})
 
     def hash_keys(self):
         """The two 32-bit keys of (2)."""
@@ -67,11 +79,11 @@ def keep_mask(shape, drop):
     """
     if drop.masks is not None:
         return np.broadcast_to(drop.masks[drop.site], shape)
-    size = int(np.prod(shape))
-    if size > 2**32:
-        raise ValueError(f"dropout of {size} elements; the hash counts to 2^32: split the batch")
+    size = math.prod(shape)
+    check_numbers(drop, size)
     k0, k1 = map(np.uint32, drop.hash_keys())
-    h = np.arange(size, dtype=np.uint32)
+    h = np.arange(size, dtype=np.uint32)  # n
+    h += np.uint32(drop.first)
     h ^= k0
     h ^= h >> 16
     h *= np.uint32(0x7FEB352D)
@@ -79,6 +91,14 @@ def keep_mask(shape, drop):
     h *= np.uint32(0x846CA68B)
     h ^= h >> 16
     return (h >= np.uint32(drop.threshold())).reshape(shape)  # (2)
+
+
+def check_numbers(drop, size):
+    """A ValueError where an array of this size has more elements than the hash has numbers."""
+    if drop.first + size > 2**32:
+        raise ValueError(
+            f"dropout of {drop.first + size} elements; the hash counts to 2^32: split the batch"
+        )
 
 
 def dropout_forward(x, drop):

@@ -6,7 +6,7 @@ from pathlib import Path
 from minibert import kernels as F
 from minibert.interop import read_directory, write_directory, write_file
 from minibert.interop.names import ARCHITECTURES
-from minibert.model import HEADS, bert_forward, init_params, loss_forward
+from minibert.model import HEADS, bert_infer, init_params, loss_forward
 from minibert.ops import QTensor
 from minibert.pretrained.files import folder_tokenizer, nothing_there, read_one_file
 from minibert.pretrained.inputs import ModelOutput, as_batch, as_labels
@@ -38,8 +38,23 @@ class BertModel:
 
     def __init__(self, config, params=None, *, tokenizer=None, seed=0):
         self.config = config
-        self.params = init_params(config, seed, self.head) if params is None else params
+        self._params = init_params(config, seed, self.head) if params is None else params
+        # Packed weights are kept while nobody else holds the arrays, who could change them.
+        self._packs = F.Packs() if params is None else None
         self.tokenizer = tokenizer
+
+    @property
+    def params(self):
+        """Weights by name, dict of str to ndarray or QTensor; they may be changed in place.
+
+        Asking for them costs a little speed from then on: each call packs the weights anew.
+        """
+        self._packs = None
+        return self._params
+
+    @params.setter
+    def params(self, params):
+        self._params, self._packs = params, None
 
     @classmethod
     def from_pretrained(cls, folder):
@@ -63,7 +78,7 @@ class BertModel:
             params, config, head, tokenizer = read_one_file(path)
             if head != cls.head:
                 raise ValueError(f"{path} holds a {ARCHITECTURES[head][0]}, not a {cls.__name__}")
-            return cls(config, params, tokenizer=tokenizer)
+            return cls._of_files(config, params, tokenizer)
         if not path.is_dir():
             raise nothing_there(folder)
         params, config, new = read_directory(path, cls.head)
@@ -72,7 +87,14 @@ class BertModel:
         if new:
             message = f"{path} has no {', '.join(new)}: made new, to be trained"
             warnings.warn(message, stacklevel=2)
-        return cls(config, params, tokenizer=folder_tokenizer(path, config))
+        return cls._of_files(config, params, folder_tokenizer(path, config))
+
+    @classmethod
+    def _of_files(cls, config, params, tokenizer):
+        """A model whose arrays nobody else holds."""
+        model = cls(config, params, tokenizer=tokenizer)
+        model._packs = F.Packs()
+        return model
 
     def save_pretrained(self, folder, dense=False):
         """Write a folder that `from_pretrained` reads, and transformers too where it can.
@@ -92,7 +114,7 @@ class BertModel:
         """
         if self.tokenizer is not None:
             check_lines(self.tokenizer.tokens)  # before anything is written
-        write_directory(folder, self.params, self.config, self.head, dense=dense)
+        write_directory(folder, self._params, self.config, self.head, dense=dense)
         if self.tokenizer is not None:
             self.tokenizer.save_pretrained(folder)
 
@@ -101,7 +123,7 @@ class BertModel:
         tokens = settings = None
         if self.tokenizer is not None:
             tokens, settings = self.tokenizer.tokens, self.tokenizer.settings
-        write_file(path, self.params, self.config, self.head, tokens, settings)
+        write_file(path, self._params, self.config, self.head, tokens, settings)
 
     def quantize(self):
         """The same model in int8, with the same call.
@@ -109,12 +131,12 @@ class BertModel:
         Weights are symmetric, one scale an output channel or word; activations affine, one scale
         and zero point a token.
         """
-        return type(self)(self.config, quantize_params(self.params), tokenizer=self.tokenizer)
+        return type(self)(self.config, quantize_params(self._params), tokenizer=self.tokenizer)
 
     @property
     def is_quantized(self):
         """Whether any matrix is in int8."""
-        return any(isinstance(p, QTensor) for p in self.params.values())
+        return any(isinstance(p, QTensor) for p in self._params.values())
 
     def __call__(
         self,
@@ -149,8 +171,9 @@ class BertModel:
             labels = as_labels(labels, self.head, self.config, ids.shape)
         want = {"hidden"} if output_hidden_states else set()
         want |= {"scores"} if output_attentions else set()
-        out, _ = bert_forward(
-            self.params, self.config, ids, segments, keep, head=self.head, want=want
+        out = bert_infer(
+            self._params, self.config, ids, segments, keep,
+            head=self.head, want=want, packs=self._packs,
         )
         encoded = out.encoded
         result = ModelOutput(
@@ -164,6 +187,22 @@ class BertModel:
         if labels is not None:
             result["loss"] = float(loss_forward(out.logits, labels, self.config, self.head)[0])
         return result
+
+    def encode(self, ids, segments=None, keep=None, *, want=frozenset()):
+        """The encoder's output alone, in evaluation mode: what a student learns from.
+
+        Parameters
+        ----------
+        ids, segments, keep, want
+            See `minibert.model.encoder_forward`; the hidden states of padded places are there.
+
+        Returns
+        -------
+        Encoded
+        """
+        return bert_infer(
+            self._params, self.config, ids, segments, keep, want=want, packs=self._packs
+        ).encoded
 
     def eval(self):
         """The model itself: calls are always in evaluation mode. For programs that say it."""

@@ -40,8 +40,7 @@ class TransformerDistillation:
 
     def __call__(self, model, batch, drop):
         inputs = check_batch(*_inputs(batch))
-        teacher = self.teacher
-        taught, _ = encoder_forward(teacher.params, teacher.config, *inputs, want=self.want)
+        taught = self.teacher.encode(*inputs, want=self.want)
         encoded, cache = encoder_forward(
             model.params, model.config, *inputs, want=self.want, drop=drop
         )

@@ -69,13 +69,20 @@ def replacement(
 
 
 class CharTable(dict):
-    """Replacements by code point, for ``str.translate``; each is worked out when first needed."""
+    """Replacements by code point, for ``str.translate``; each is worked out when first needed.
+
+    `marks` tells whether any of them so far holds a mark, so that there can be some to sort.
+    """
 
     def __init__(self, rules: dict):
-        self.rules = rules
+        self.rules, self.marks = rules, False
+        self.strips = _strips(rules.get("do_lower_case", True), rules.get("strip_accents"))
 
     def __missing__(self, code: int) -> str:
-        self[code] = new = replacement(chr(code), **self.rules)
+        new = replacement(chr(code), **self.rules)
+        if any(map(unicodedata.combining, new)):
+            self.marks = True
+        self[code] = new
         return new
 
 
@@ -91,9 +98,9 @@ def spaced_words(text: str, **rules) -> str:
     >>> spaced_words("Café-day!").split(" ")
     ['cafe', '-', 'day', '!', '']
     """
-    spaced = text.translate(char_table(**rules))
-    strips = _strips(rules.get("do_lower_case", True), rules.get("strip_accents"))
-    if strips and not unicodedata.is_normalized("NFD", spaced):
+    table = char_table(**rules)
+    spaced = text.translate(table)
+    if table.strips and table.marks and not unicodedata.is_normalized("NFD", spaced):
         return _sort_marks(spaced)
     return spaced
 

@@ -1,5 +1,7 @@
 """From lists of ids to the arrays a model takes."""
 
+from itertools import chain
+
 import numpy as np
 
 from minibert.text.alignment import Alignment
@@ -77,19 +79,70 @@ def pad_rows(rows: list[list], length: int, value) -> list[list]:
     return [row + [value] * (length - len(row)) for row in rows]
 
 
-def to_array(rows: list[list], item: tuple = ()) -> np.ndarray:
-    """Rows of one length as an int64 array (B,L), or (B,L,*item).
+def as_lists(
+    ids: list[list[int]], n_second: list[int], length: int, pad_id: int
+) -> dict[str, list[list[int]]]:
+    """The three inputs of a model, as lists.
+
+    Parameters
+    ----------
+    ids : list of list of int
+        The ids of every row, special tokens among them.
+    n_second : list of int
+        How many tokens at the end of each row are of segment 1.
+    length : int
+        Shorter rows are filled up to it; 0 fills none.
+    pad_id : int
+
+    Returns
+    -------
+    dict
+        `input_ids`, `token_type_ids`, `attention_mask`.
+
+    Examples
+    --------
+    >>> as_lists([[2, 7, 3], [2, 3]], [1, 0], 3, 9)["token_type_ids"]
+    [[0, 0, 1], [0, 0, 0]]
+    """
+    counts = [(len(row), n) for row, n in zip(ids, n_second, strict=True)]
+    return {
+        "input_ids": pad_rows(ids, length, pad_id),
+        "token_type_ids": pad_rows([[0] * (m - n) + [1] * n for m, n in counts], length, 0),
+        "attention_mask": pad_rows([[1] * m for m, _ in counts], length, 0),
+    }
+
+
+def as_arrays(
+    ids: list[list[int]], n_second: list[int], length: int, pad_id: int
+) -> dict[str, np.ndarray]:
+    """What `as_lists` gives, as int64 arrays (B,L).
 
     Raises
     ------
     ValueError
         If the rows differ in length.
+
+    Examples
+    --------
+    >>> as_arrays([[2, 7, 3], [2, 3]], [1, 0], 3, 9)["input_ids"]
+    array([[2, 7, 3],
+           [2, 3, 9]])
     """
-    lengths = {len(row) for row in rows}
+    lengths = {max(len(row), length) for row in ids}
     if len(lengths) > 1:
         raise ValueError(
             f"texts of {min(lengths)} to {max(lengths)} tokens do not make one array; "
             "use padding=True, or truncation=True if some are longer than max_length, "
             "or return_tensors=None for lists"
         )
-    return np.array(rows, dtype=np.int64).reshape(len(rows), max(lengths, default=0), *item)
+    counts = np.array([len(row) for row in ids], np.int64)[:, None]  # (B,1)
+    place = np.arange(max(lengths, default=0))  # (L,)
+    there = place < counts  # (B,L)
+    input_ids = np.full(there.shape, pad_id, np.int64)
+    input_ids[there] = np.fromiter(chain.from_iterable(ids), np.int64, counts.sum())
+    second = there & (place >= counts - np.array(n_second, np.int64)[:, None])
+    return {
+        "input_ids": input_ids,
+        "token_type_ids": second.astype(np.int64),
+        "attention_mask": there.astype(np.int64),
+    }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minibert.text.alignment import Alignment
-from minibert.text.batch import BatchEncoding, pad_rows, to_array
+from minibert.text.batch import BatchEncoding, as_arrays, as_lists, pad_rows
 from minibert.text.pieces import PieceFinder
 from minibert.text.rows import Row, cut_rows, framed, n_cut
 
@@ -47,28 +47,28 @@ def encode_batch(
     -------
     BatchEncoding
     """
-    ids = [tuple(None if t is None else pieces.ids(t) for t in pair) for pair in texts]
-    lengths = [tuple(None if t is None else len(t) for t in pair) for pair in ids]
+    ids = [(pieces.ids(a), None if b is None else pieces.ids(b)) for a, b in texts]
+    lengths = [(len(a), None if b is None else len(b)) for a, b in ids]
     special = ends is not None
     rows = cut_rows(lengths, max_length if strategy else None, strategy, stride, special)
     alignment = Alignment(texts, rows, special, pieces.trace)
 
-    columns = _columns(ids, rows, ends)
+    input_ids, n_second = _framed_ids(ids, rows, ends)
+    length = max_length if pad_to == "max_length" else 0
+    if pad_to == "longest":
+        length = max(map(len, input_ids), default=0)
+    columns = (as_arrays if arrays else as_lists)(input_ids, n_second, length, pad_id)
     if special_mask:
-        columns["special_tokens_mask"] = [
-            [int(text is None) for text in alignment.texts(i)] for i in range(len(rows))
-        ]
+        marks = [[int(text is None) for text in alignment.texts(i)] for i in range(len(rows))]
+        columns["special_tokens_mask"] = pad_rows(marks, length, 1)
     if offsets:
-        columns["offset_mapping"] = [alignment.offsets(i) for i in range(len(rows))]
-    if pad_to:
-        longest = max(map(len, columns["input_ids"]), default=0)
-        length = max_length if pad_to == "max_length" else longest
-        fill = {"input_ids": pad_id, "special_tokens_mask": 1, "offset_mapping": (0, 0)}
-        columns = {k: pad_rows(v, length, fill.get(k, 0)) for k, v in columns.items()}
+        places = [alignment.offsets(i) for i in range(len(rows))]
+        columns["offset_mapping"] = pad_rows(places, length, (0, 0))
     if arrays:
-        columns = {
-            k: to_array(v, item=(2,) if k == "offset_mapping" else ()) for k, v in columns.items()
-        }
+        shape = columns["input_ids"].shape  # (B,L)
+        for name, item in (("special_tokens_mask", ()), ("offset_mapping", (2,))):
+            if name in columns:
+                columns[name] = np.array(columns[name], np.int64).reshape(shape + item)
     if stride is not None:
         samples = [row.sample for row in rows]
         columns["overflow_to_sample_mapping"] = np.array(samples, np.int64) if arrays else samples
@@ -76,14 +76,15 @@ def encode_batch(
     return BatchEncoding(columns, alignment=alignment, n_truncated=n_truncated)
 
 
-def _columns(ids, rows: list[Row], ends) -> dict[str, list[list[int]]]:
-    """The lists that every batch has."""
-    input_ids, segments = [], []
+def _framed_ids(ids, rows: list[Row], ends) -> tuple[list[list[int]], list[int]]:
+    """The ids of every row, and how many at its end are of segment 1."""
+    framed_ids, n_second = [], []
     for sample, first, second in rows:
         a, b = ids[sample]
-        row = framed(a[first], None if second is None else b[second], ends)
-        n_second = 0 if second is None else second.stop - second.start + (ends is not None)
-        input_ids.append(row)
-        segments.append([0] * (len(row) - n_second) + [1] * n_second)
-    mask = [[1] * len(row) for row in input_ids]
-    return {"input_ids": input_ids, "token_type_ids": segments, "attention_mask": mask}
+        if second is None:
+            framed_ids.append(framed(a[first], None, ends))
+            n_second.append(0)
+        else:
+            framed_ids.append(framed(a[first], b[second], ends))
+            n_second.append(second.stop - second.start + (ends is not None))
+    return framed_ids, n_second

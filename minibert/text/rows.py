@@ -70,8 +70,9 @@ def cut_rows(
     rows = []
     for sample, (n_first, n_second) in enumerate(lengths):
         cuts = [(slice(0, n_first), slice(0, n_second or 0))]
-        if max_length is not None:
-            n_special = special * (2 if n_second is None else 3)
+        n_special = special * (2 if n_second is None else 3)
+        n_whole = n_first + (n_second or 0) + n_special
+        if max_length is not None and (stride is not None or n_whole > max_length):
             if max_length < n_special:
                 raise ValueError(
                     f"max_length={max_length} has no room for {n_special} special tokens"

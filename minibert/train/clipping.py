@@ -13,18 +13,11 @@ changes.
 
 import math
 
-import numpy as np
-
-#: Elements worked on at a time, so that every operand of an elementwise formula stays in cache.
-BLOCK = 32_768
+from minibert.train.sweep import squares
 
 
 def norm(x):
-    """Euclidean norm of all entries of one array.
-
-    The squares are added within blocks in x's dtype and over blocks in a Python float, so that
-    the result is the same for any number of threads. A block whose float32 squares overflow is
-    done in float64.
+    """Euclidean norm of all entries of one array; the same bits for any number of threads.
 
     Parameters
     ----------
@@ -38,18 +31,11 @@ def norm(x):
 
     Examples
     --------
+    >>> import numpy as np
     >>> norm(np.array([[3.0], [4.0]]))
     5.0
     """
-    flat, total = np.ravel(x), 0.0
-    for i in range(0, flat.size, BLOCK):
-        block = flat[i : i + BLOCK]
-        with np.errstate(over="ignore"):
-            part = float(np.square(block).sum())
-        if not math.isfinite(part):
-            part = float(np.square(block, dtype=np.float64).sum())
-        total += part
-    return math.sqrt(total)
+    return math.sqrt(squares([x])[0])
 
 
 def global_norm(grads):
@@ -66,10 +52,11 @@ def global_norm(grads):
 
     Examples
     --------
+    >>> import numpy as np
     >>> global_norm({"w": np.array([3.0]), "b": np.array([4.0]), "unused": None})
     5.0
     """
-    return math.sqrt(sum(norm(g) ** 2 for g in grads.values() if g is not None))
+    return math.sqrt(sum(squares([g for g in grads.values() if g is not None])))
 
 
 def clip_factor(norm, max_norm):
@@ -132,7 +119,8 @@ def clip_each(grads, max_norm):
     norms : dict of str to float
         Each norm before clipping.
     """
-    norms = {k: norm(g) for k, g in grads.items() if g is not None}
+    given = {k: g for k, g in grads.items() if g is not None}
+    norms = {k: math.sqrt(s) for k, s in zip(given, squares(given.values()), strict=True)}
     clipped = {
         k: None if g is None else g * clip_factor(norms[k], max_norm)  # (2)
         for k, g in grads.items()

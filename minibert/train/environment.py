@@ -20,9 +20,9 @@ def environment():
     -------
     dict
         "versions" (of Python and packages), "system", "machine", "cpu", "cpus" (usable by this
-        process), "blas" (one dict per library, with its threads), "int8_level", "kernels" and
-        "variables" (the environment variables that set threads and kernels). Only strings,
-        numbers, lists, dicts and None.
+        process), "blas" (one dict per library, with its threads), "float_level", "int8_level",
+        "kernels" and "variables" (the environment variables that set threads and kernels). Only
+        strings, numbers, lists, dicts and None.
     """
     return {
         "versions": {"python": platform.python_version()}
@@ -32,12 +32,13 @@ def environment():
         "cpu": _cpu(),
         "cpus": _cpus(),
         "blas": _blas(),
+        "float_level": _ask("minibert.kernels.c_library", "float_level"),
         "int8_level": _ask("minibert.kernels.c_int8", "level"),
         "kernels": _ask("minibert.kernels", "level"),
         "variables": {
             k: v
             for k, v in sorted(os.environ.items())
-            if k.endswith("_NUM_THREADS") or k.startswith("MINIBERT_KERNELS")
+            if k.endswith("_NUM_THREADS") or k.startswith(("MINIBERT_KERNELS", "MINIBERT_THREADS")) or k.endswith("_LEVEL")
         },
     }
 

@@ -1,18 +1,10 @@
-"""What an optimizer of Adam's kind remembers, and the sweep that advances it.
+"""What an optimizer of Adam's kind remembers.
 
 For each parameter: the first moment m, the second moment v (arrays of the parameter's shape and
-dtype, zero at first) and the count t of its updates. The sweep goes through the arrays in blocks
-that fit the cache, since the formulas read and write five arrays many times over, and it keeps
-to Python floats as factors, so that float32 stays float32.
+dtype, zero at first) and the count t of its updates.
 """
 
 import numpy as np
-
-from minibert.train.clipping import BLOCK
-
-# m of a row that gets no more gradient falls under the smallest normal number after some 800
-# updates and stays there, and processors compute several times slower with such numbers.
-FLUSH_EVERY = 64
 
 
 class Moments:
@@ -62,7 +54,7 @@ class Moments:
         for name in grads:
             p = params[name]
             if name not in self.m:
-                self.m[name], self.v[name] = np.zeros_like(p), np.zeros_like(p)
+                self.m[name], self.v[name] = np.zeros(p.shape, p.dtype), np.zeros(p.shape, p.dtype)
             self.t[name] = self.t.get(name, 0) + 1
         return [
             (name, params[name], g, self.m[name], self.v[name], self.t[name])
@@ -106,53 +98,6 @@ class Moments:
             if not (name in m and name in v and name in t):
                 raise ValueError(f"state: {name!r} lacks one of m/, v/ and t/; it is incomplete")
         self.m, self.v, self.t = m, v, t
-
-
-def advance(p, g, m, v, betas, scale):
-    """Equations (1) and (2) of optimizers.py in place, block by block.
-
-        m = beta1 m + (1 - beta1) scale g                                    (1)
-        v = beta2 v + (1 - beta2) (scale g)^2                                (2)
-
-    Parameters
-    ----------
-    p, g, m, v : ndarray
-        One shape and dtype; m and v are overwritten.
-    betas : tuple of float
-    scale : float
-
-    Yields
-    ------
-    p_i, m_i, v_i : ndarray
-        The blocks of p, m and v as views, m and v advanced; the caller updates p_i.
-    x, y : ndarray
-        Scratch memory of the block's size.
-    """
-    beta1, beta2 = betas
-    p, g, m, v = p.reshape(-1), g.reshape(-1), m.reshape(-1), v.reshape(-1)
-    scratch = np.empty((2, min(p.size, BLOCK)), p.dtype)
-    for i in range(0, p.size, BLOCK):
-        g_i, m_i, v_i = g[i : i + BLOCK], m[i : i + BLOCK], v[i : i + BLOCK]
-        x, y = scratch[:, : g_i.size]
-        if scale != 1.0:
-            g_i = np.multiply(g_i, scale, out=y)
-        np.multiply(g_i, 1 - beta1, out=x)
-        m_i *= beta1
-        m_i += x  # (1)
-        np.multiply(g_i, g_i, out=x)
-        x *= 1 - beta2
-        v_i *= beta2
-        v_i += x  # (2)
-        yield p[i : i + BLOCK], m_i, v_i, x, y
-
-
-def flush(t, m, v):
-    """At every 64th update set subnormal numbers in the moments to zero, in place."""
-    if t % FLUSH_EVERY == 0:
-        for a in (m.reshape(-1), v.reshape(-1)):
-            for i in range(0, a.size, BLOCK):
-                block = a[i : i + BLOCK]
-                block[np.abs(block) < np.finfo(a.dtype).tiny] = 0
 
 
 def _check_pair(name, p, g):

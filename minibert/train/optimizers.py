@@ -26,17 +26,19 @@ In both a parameter without a gradient is skipped: no decay, no count, no change
 gradient" and "a gradient of zeros" are therefore different things.
 
 `adamw_formula` and `bert_adam_formula` are the equations on whole arrays, for reading and checking.
-The classes keep m, v and t for each parameter and compute the same bits in place: updating the
-parameter arrays is what an optimizer is for, and they are the one place of the library that
-overwrites its arguments. They go through the arrays in cache-sized blocks (moments.py).
+The classes keep m, v and t for each parameter and compute the same bits in place, by way of
+`kernels.adamw_update` and `kernels.bert_adam_update`: updating the parameter arrays is what an
+optimizer is for, and it is the one place of the library that overwrites its arguments.
 """
 
 import math
 
 import numpy as np
 
+from minibert import kernels as F
 from minibert.train.clipping import clip_factor, norm
-from minibert.train.moments import Moments, advance, flush
+from minibert.train.moments import Moments
+from minibert.train.sweep import squares, update_all
 
 
 def is_spared(name):
@@ -176,20 +178,12 @@ class AdamW:
         TypeError, ValueError
             For a parameter or gradient that cannot be used; nothing has been changed then.
         """
-        beta1, beta2 = self.betas
-        lr = float(lr)  # a NumPy scalar would turn float32 into float64
+        lr, scale = float(lr), float(scale)  # NumPy scalars would turn float32 into float64
+        jobs = []
         for name, p, g, m, v, t in self.moments.of(params, grads):
             decay = 0.0 if self.spare and self.spare(name) else self.weight_decay
-            rate, root = lr / (1 - beta1**t), math.sqrt(1 - beta2**t)
-            for p_i, m_i, v_i, x, _ in advance(p, g, m, v, self.betas, scale):  # (1), (2)
-                p_i *= 1 - lr * decay  # (3)
-                np.sqrt(v_i, out=x)
-                x /= root
-                x += self.eps
-                np.divide(m_i, x, out=x)
-                x *= rate
-                p_i -= x  # (4)
-            flush(t, m, v)
+            jobs.append((p, g, m, v, (t, lr, *self.betas, self.eps, decay, scale)))
+        update_all(F.adamw_update, jobs)  # (1)-(4)
 
     def state(self):
         """What a checkpoint must hold: see `Moments.state`."""
@@ -252,19 +246,16 @@ class BertAdam:
         TypeError, ValueError
             For a parameter or gradient that cannot be used; nothing has been changed then.
         """
-        for name, p, g, m, v, t in self.moments.of(params, grads):
+        jobs, scale = [], float(scale)  # NumPy scalars would turn float32 into float64
+        updates = self.moments.of(params, grads)
+        for (name, p, g, m, v, t), length2 in zip(
+            updates, squares(g for _, _, g, *_ in updates), strict=True
+        ):
             decay = 0.0 if self.spare and self.spare(name) else self.weight_decay
             rate = float(lr(t - 1) if callable(lr) else lr)
-            clip = scale * clip_factor(scale * norm(g), self.max_norm)  # (5)
-            for p_i, m_i, v_i, x, y in advance(p, g, m, v, self.betas, clip):  # (1), (2)
-                np.sqrt(v_i, out=x)
-                x += self.eps
-                np.divide(m_i, x, out=x)
-                np.multiply(p_i, decay, out=y)
-                x += y
-                x *= rate
-                p_i -= x  # (6)
-            flush(t, m, v)
+            clip = scale * clip_factor(scale * math.sqrt(length2), self.max_norm)  # (5)
+            jobs.append((p, g, m, v, (t, rate, *self.betas, self.eps, decay, clip)))
+        update_all(F.bert_adam_update, jobs)  # (1), (2), (6)
 
     def state(self):
         """What a checkpoint must hold: see `Moments.state`."""

@@ -39,6 +39,10 @@ def inputs(op, n, seed=0):
         bias = np.where(keep, 0, np.finfo(np.float32).min).astype(np.float32)[:, None, None]
         kwargs = {"drop": DROP, "head_mask": np.abs(f(H)), "want_scores": True}
         return (f(B, H, n, K), f(B, H, n, K), f(B, H, n, K), bias), kwargs
+    if op == "packed_attention":
+        offsets = np.cumsum([0, n, 1, n // 2 + 1])
+        kwargs = {"drop": DROP, "head_mask": np.abs(f(H))}
+        return (*(f(H, offsets[-1], K) for _ in "qkv"), offsets), kwargs
     if op == "softmax_cross_entropy":
         labels = rng.integers(0, n, (B, n))
         labels[0, 0] = -100
@@ -71,6 +75,11 @@ def cotangent(out, seed=1):
 def each_array(function, x):
     """The same structure with the function applied to its float arrays."""
     return mapped(lambda a: function(a) if isinstance(a, np.ndarray) and is_float(a) else a, x)
+
+
+def each_drop(function, x):
+    """The same structure with the function applied to its dropouts."""
+    return mapped(lambda a: function(a) if isinstance(a, Drop) else a, x)
 
 
 def in_float64(x):

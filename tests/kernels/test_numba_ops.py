@@ -9,7 +9,7 @@ from minibert import ops
 from minibert.check import assert_close
 from minibert.ops import Attended, Drop
 
-from .inputs import DROP, cotangent, each_array, in_float64, inputs, leaves, run
+from .inputs import DROP, cotangent, each_array, each_drop, in_float64, inputs, leaves, run
 
 # Relative norm of the error in float32, for outputs and gradients; the kernels' files state them.
 BOUND = {
@@ -21,6 +21,7 @@ BOUND = {
     "linear": 1e-6,
     "linear_add_layernorm": 2e-6,
     "linear_gelu": 1e-6,
+    "packed_attention": 2e-6,
     "qkv": 1e-6,
     "softmax": 1e-6,
     "softmax_cross_entropy": 1e-6,
@@ -162,6 +163,12 @@ def test_dropout_has_the_bits_of_the_formula(numba, rate, small_blocks):
     assert np.array_equal(numba.dropout_forward(x, drop)[0], ops.dropout_forward(x, drop)[0])
 
 
+@pytest.mark.parametrize("op", ["attention", "dropout", "packed_attention"])
+def test_the_masks_numbers_are_counted_from_the_drops_first(numba, op, small_blocks):
+    args, kwargs = each_drop(lambda drop: drop._replace(first=12_345), inputs(op, 19))
+    check(numba, op, args, kwargs)
+
+
 @pytest.mark.parametrize("want_scores", [False, True])
 def test_attention_drops_what_the_formula_drops(numba, want_scores, small_blocks):
     """With identity values and one key a query, the context shows the mask itself."""
@@ -280,6 +287,10 @@ def test_exp_and_phi_are_within_their_bounds(numba):
         ("linear_add_layernorm", lambda a: (*a[:3], a[3][..., :-1], *a[4:])),
         ("attention", lambda a: (a[0], a[1][..., :-1], a[2], a[3])),
         ("attention", lambda a: (*a[:3], a[3][..., :-1])),
+        ("packed_attention", lambda a: (*a[:3], a[3] + 1)),
+        ("packed_attention", lambda a: (*a[:3], a[3][[0, 2, 1, 3]])),
+        ("packed_attention", lambda a: (*a[:3], np.append(a[3], a[3][-1]))),
+        ("packed_attention", lambda a: (a[0], a[1][:, :-1], *a[2:])),
         ("softmax_cross_entropy", lambda a: (a[0], a[1] + 99)),
         ("softmax_cross_entropy", lambda a: (a[0], a[1][:, :-1])),
         ("embedding", lambda a: (*a[:3], a[3] + 99, a[4])),

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import queue
 import signal
 import sys
 import threading
@@ -21,9 +22,8 @@ def _two_threads(set_threads):
 
 
 def blas_threads():
-    """Of the libraries that were there at the first run; NumPy's is one."""
-    pool.run((lambda _: None, [None]))
-    return [library.get_num_threads() for library in pool._ONE_BLAS_THREAD.libraries]
+    """Of each BLAS library; NumPy's is one."""
+    return pool._BLAS.counts()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -81,6 +81,21 @@ def test_a_run_inside_a_run_does_not_wait_for_itself():
 
     pool.run((block, pool.blocks(4, 1)))
     assert len(inner) == 12
+
+
+def test_a_thread_that_comes_too_late_is_not_waited_for():
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold(_):
+        held.set()
+        let_go.wait(60)
+
+    pool._pool().inbox.put(([(hold, None)], [None], queue.SimpleQueue()))  # the only helper
+    assert held.wait(60)
+    caller, names = threading.current_thread(), []
+    pool.run((lambda _: names.append(threading.current_thread()), pool.blocks(6, 1)))
+    let_go.set()
+    assert names == [caller] * 6
 
 
 def test_two_callers_at_once():
@@ -152,7 +167,7 @@ def test_a_number_of_threads_is_a_whole_number(bad):
 
 def test_by_default_as_many_threads_as_processors():
     pool.set_threads(None)
-    assert 1 <= pool.threads() <= os.cpu_count()
+    assert 1 <= pool.get_threads() <= os.cpu_count()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

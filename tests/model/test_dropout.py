@@ -10,11 +10,15 @@ from .small import batch, cotangents, dropout_masks, random_params, widths
 pytestmark = pytest.mark.quick
 
 PARAMS = random_params(widths(), "classification")
+PADDED = frozenset({"padding"})  # masks of whole batches; for those of packed ones see test_packing
 
 
 def logits(drop, config=None):
     config = config or widths()
-    return bert_forward(PARAMS, config, *batch(config), head="classification", drop=drop)[0].logits
+    out, _ = bert_forward(
+        PARAMS, config, *batch(config), head="classification", want=PADDED, drop=drop
+    )
+    return out.logits
 
 
 def test_off_by_default_and_where_the_rates_are_zero():
@@ -82,7 +86,9 @@ def test_backward_makes_the_same_masks():
         for site, shape in shapes.items()}
     grads = []
     for drop in (hashed, hashed._replace(masks=masks)):
-        out, cache = bert_forward(PARAMS, config, *batch(config), head="classification", drop=drop)
+        out, cache = bert_forward(
+            PARAMS, config, *batch(config), head="classification", want=PADDED, drop=drop
+        )
         grads.append(bert_backward(cotangents(out), PARAMS, config, cache))
     assert all(np.array_equal(grads[0][k], grads[1][k]) for k in grads[0])
 

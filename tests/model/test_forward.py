@@ -121,7 +121,7 @@ def test_the_encoders_cache_is_consumed():
         encoder_backward(d, params, config, cache)
 
 
-@pytest.mark.parametrize("want", [set(), {"hidden"}, {"scores"}, {"hidden", "scores"}])
+@pytest.mark.parametrize("want", [{"padding"}, {"hidden"}, {"scores"}, {"hidden", "scores"}])
 def test_want(want):
     """What is asked for decides what is returned, and no number."""
     config, params = widths(), random_params(widths())

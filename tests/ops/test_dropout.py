@@ -1,5 +1,7 @@
 """Dropout: the hash, its statistics, and what a mask depends on."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,37 @@ def test_at_gives_another_site_of_the_same_step():
     drop = Drop(0.1, seed=5, step=6)
     assert drop.at(7) == Drop(0.1, 5, 6, 7)
     assert drop.at(7, rate=0.4) == Drop(0.4, 5, 6, 7)
+
+
+def test_a_part_of_an_array_has_its_part_of_the_mask():
+    drop = Drop(0.3, seed=1, step=2, site=3)
+    whole = keep_mask((100,), drop)
+    assert np.array_equal(keep_mask((5, 7), drop.part(40, (5, 7))), whole[40:75].reshape(5, 7))
+    assert np.array_equal(keep_mask((4,), drop.part(40, (5, 7)).part(3, (4,))), whole[43:47])
+    assert drop.part(40, (5, 7)) == Drop(0.3, 1, 2, 3, first=40)
+    given = drop._replace(masks={3: ~whole, 4: whole})
+    assert np.array_equal(keep_mask((5, 7), given.part(40, (5, 7))), ~whole[40:75].reshape(5, 7))
+
+
+def test_numbers_end_at_2_to_the_32():
+    last = Drop(0.5, first=2**32 - 3)
+    assert keep_mask((3,), last).shape == (3,)
+    with pytest.raises(ValueError, match=r"4294967297 elements; the hash counts to 2\^32"):
+        keep_mask((4,), last)
+
+
+def test_a_drop_of_before_first_is_unpickled():
+    drop = Drop(0.3, 1, 2, 3)
+    assert pickle.loads(pickle.dumps(drop)) == drop == Drop(*tuple(drop)[:5])
+
+
+def test_the_first_number_reaches_the_mask(impl):
+    x = np.random.default_rng(0).standard_normal((5, 7)).astype(np.float32)
+    drop = Drop(0.5, seed=3, first=9)
+    y, cache = impl("dropout")[0](x, drop)
+    keep = keep_mask((44,), drop._replace(first=0))[9:].reshape(5, 7)
+    assert np.array_equal(y, np.where(keep, 2 * x, 0))
+    assert np.array_equal(impl("dropout")[1](x, cache), y)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minibert.text import SPECIAL_TOKENS, BertTokenizer, basic_tokenize, train_vocab
+from minibert.text import SPECIAL_TOKENS, BertTokenizer, basic_tokenize, train_vocab, wordpiece
 from minibert.text.basic import spaced_words
 from minibert.text.pieces import owners_of
 
@@ -130,6 +130,26 @@ def test_every_word_has_its_place(text, rules):
         # What a word's place holds is that word again, alone.
         place = slice(owners[word.start()], owners[word.end() - 1] + 1)
         assert basic_tokenize(text[place], **rules) == [word[0]]
+
+
+SPACES = " \t\n\r\xa0\u2028\u3000"
+DROPPED = "\0\x0b\x0c\x1c\x1f\x85\u200b"  # Python takes some of them for spaces
+LETTERS = "ab天,é한İ\u0301\u0323\u302e\u302a"  # and marks, of which two are sorted and stay
+STRINGS = ["[MASK]", "[SEP]", "it's", " ab ", "ab 天"]
+SPACED = st.lists(st.sampled_from([*SPACES, *DROPPED, *LETTERS, *STRINGS])).map("".join)
+
+
+@settings(deadline=None)
+@given(st.one_of(SPACED, MIXED), RULES, st.booleans())
+def test_ids_are_those_of_the_trace(text, rules, added):
+    words = train_vocab(["ab aba it's 天 é 한 İ " * 3, "b\u302e\u302a" * 3], 60, **rules)
+    more = {"added_tokens": ["ab 天", "[N]"], "normalized_tokens": ["ab 天"]} if added else {}
+    tok = BertTokenizer([*words, *more.get("added_tokens", [])], **rules, **more)
+    for _ in range(2):  # unknown and remembered
+        assert tok._pieces.ids(text) == tok._pieces.trace(text).ids
+    if not added and "[" not in text:
+        pieces = [p for word in basic_tokenize(text, **rules) for p in wordpiece(word, tok.vocab)]
+        assert tok.tokenize(text) == pieces
 
 
 def test_every_eleventh_code_point():

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-import minibert.text.pieces as module
+import minibert.text.remembered as module
 from minibert.text import (
     SPECIAL_TOKENS,
     BertTokenizer,
@@ -273,11 +273,21 @@ def test_a_long_text_in_one_call(tok):
 def test_a_full_cache_changes_nothing(tok, monkeypatch):
     texts = [f"{a}{'x' * n} {b}" for a in "abc" for n in range(5) for b in "de天"]
     expected = tok(texts).input_ids
-    monkeypatch.setattr(module, "CACHE_WORDS", 3)
+    monkeypatch.setattr(module, "MOST", 3)
     fresh = BertTokenizer(tok.tokens)
     for _ in range(2):
         assert np.array_equal(fresh(texts).input_ids, expected)
-        assert len(fresh._pieces._cache) <= 3
+        assert 1 <= len(fresh._pieces._of_word) <= 3
+        assert 1 <= len(fresh._pieces._of_chunk) <= 3
+
+
+def test_what_is_remembered_is_short_and_not_copied(tok):
+    texts = [f"{'a' * n} b" for n in range(1, 60)]
+    expected = tok(texts).input_ids
+    assert max(map(len, tok._pieces._of_chunk)) == module.LONGEST
+    for again in (copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))):
+        assert np.array_equal(again(tok)(texts).input_ids, expected)
+    assert not copy.deepcopy(tok)._pieces._of_word
 
 
 def test_spellings():

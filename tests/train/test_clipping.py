@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from minibert.train import clip_each, clip_factor, clip_global, global_norm
-from minibert.train.clipping import BLOCK, norm
+from minibert.train.clipping import norm
+from minibert.train.sweep import PIECE
 
 pytestmark = pytest.mark.quick
 
@@ -52,7 +53,7 @@ def test_inputs_are_left_as_they_are():
 
 
 def test_norm_over_blocks_and_strides():
-    x = np.random.default_rng(2).normal(size=(3, BLOCK - 1))
+    x = np.random.default_rng(2).normal(size=(3, PIECE - 1))
     assert norm(x) == pytest.approx(math.sqrt(math.fsum(x.ravel() ** 2)), rel=1e-14)
     assert norm(x.T) == pytest.approx(norm(x), rel=1e-14)
     assert norm(x.astype(np.float32)) == pytest.approx(norm(x), rel=1e-6)

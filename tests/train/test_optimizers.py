@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from minibert.ops import QTensor
+from minibert.ops.adam import BLOCK, FLUSH_EVERY
 from minibert.train import AdamW, BertAdam, adamw_formula, bert_adam_formula, is_spared
-from minibert.train.clipping import BLOCK
-from minibert.train.moments import FLUSH_EVERY
 
 pytestmark = pytest.mark.quick
 

@@ -209,7 +209,7 @@ def test_bad_arguments_are_named(model, bad, words):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_bert_learns_a_batch_by_heart(dtype):
     model = bert(dtype=dtype)
-    losses = run(TrainStep(model, lr=0.01, seed=3), [bert_batch()] * 60)
+    losses = run(TrainStep(model, lr=0.01, seed=4), [bert_batch()] * 60)
     assert losses[0] == pytest.approx(math.log(3), rel=0.1)
     assert losses[-1] < 0.3
     assert {p.dtype for p in model.params.values()} == {np.dtype(dtype)}

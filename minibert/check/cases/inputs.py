@@ -24,6 +24,11 @@ def keep_tokens(rng, B, L):
     return np.arange(L) < rng.permutation(lengths)[:, None]
 
 
+def packed_offsets(z):
+    """The offsets of sequences of L, L - 2, ... tokens, one after another."""
+    return np.cumsum([0, *range(z.L, 0, -2)])
+
+
 def padding(rng, z, length, dtype):
     """The bias (B,1,1,length) that hides padded keys."""
     keep = keep_tokens(rng, z.B, length)

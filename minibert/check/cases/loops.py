@@ -59,8 +59,8 @@ def log_softmax_backward(dlogp, s):
 
 def keep_mask(shape, drop):
     """As `spec.keep_mask`, of an array of this shape."""
-    keep = spec.keep_mask(int(np.prod(shape)), drop.rate, *drop.hash_keys())
-    return keep.reshape(shape)
+    keep = spec.keep_mask(drop.first + int(np.prod(shape)), drop.rate, *drop.hash_keys())
+    return keep[drop.first :].reshape(shape)
 
 
 def dropout_forward(x, drop):
@@ -94,6 +94,26 @@ def attention_backward(dout, q, k, v, bias=None, *, drop=None, head_mask=None, w
     dscores = np.zeros_like(whole[0]) if dscores is None else dscores
     *grads, dhead_mask = spec.attention_backward(dcontext, dscores, q, k, v, *whole)
     return *grads, None if head_mask is None else dhead_mask
+
+
+def packed_attention_forward(q, k, v, offsets, *, drop=None, head_mask=None):
+    """As `spec.packed_attention_forward`."""
+    whole = _packed_whole(q, offsets, head_mask, drop)
+    return spec.packed_attention_forward(q, k, v, offsets, *whole)
+
+
+def packed_attention_backward(dcontext, q, k, v, offsets, *, drop=None, head_mask=None):
+    """As `spec.packed_attention_backward`."""
+    whole = _packed_whole(q, offsets, head_mask, drop)
+    *grads, dm = spec.packed_attention_backward(dcontext, q, k, v, offsets, *whole)
+    return *grads, None if head_mask is None else dm
+
+
+def _packed_whole(q, offsets, head_mask, drop):
+    """A mask of every head, what is kept of all scores in one row, the rate of dropping."""
+    head_mask = np.ones(len(q), q.dtype) if head_mask is None else head_mask
+    scores = len(q) * int((np.diff(offsets) ** 2).sum())
+    return head_mask, *((None, 0.0) if drop is None else (_keep((scores,), drop), drop.rate))
 
 
 def _whole(q, k, bias, head_mask, drop):

@@ -58,7 +58,8 @@ def model_importance(params, batches, *, config):
 def without_structures(params, ids, segments, keep, *, config, heads, neurons):
     """What a classifier computes when only these heads and neurons of each layer are left."""
     params, config = remove_structures(params, config, heads, neurons)
-    out, _ = bert_forward(params, config, ids, segments, keep, head="classification")
+    want = {"padding"}
+    out, _ = bert_forward(params, config, ids, segments, keep, head="classification", want=want)
     return {"hidden": out.encoded.hidden[-1], "logits": out.logits}
 
 

@@ -8,6 +8,7 @@ from minibert.check import spec
 from minibert.check.cases import schedules
 from minibert.check.cases.case import Formula, plain_case
 from minibert.check.cases.schedules import STEPS, random_gradients
+from minibert.ops.adam import FLUSH_EVERY
 from minibert.train import (
     AdamW,
     BertAdam,
@@ -19,7 +20,6 @@ from minibert.train import (
     make_schedule,
 )
 from minibert.train.clipping import norm
-from minibert.train.moments import FLUSH_EVERY
 
 
 class Run(NamedTuple):

@@ -24,6 +24,7 @@ from minibert.check.mistakes import (
     masks,
     metrics,
     optimizers,
+    packed_attention,
     pairs,
     pruning,
     quantizers,
@@ -36,7 +37,8 @@ from minibert.check.mistakes.steps import Call, Mistake, Step, Steps, mistake
 from minibert.data.names import nearest_name
 
 FAMILIES = (
-    *(layers, layernorm, gelu, activations, softmax, attention, masks, fused, embedding),
+    *(layers, layernorm, gelu, activations, softmax, attention, packed_attention, masks),
+    *(fused, embedding),
     *(cross_entropy, soft_losses, distances, contrastive, attention_losses, distillation),
     *(optimizers, clipping, schedules, quantizers, int8_linear, pruning, importance),
     *(text, pairs, metrics),

@@ -23,7 +23,12 @@ from minibert.check.spec.activations import (
     tanh_forward,
 )
 from minibert.check.spec.answers import answer_f1, answer_words, common_words, exact_match
-from minibert.check.spec.attention import attention_backward, attention_forward
+from minibert.check.spec.attention import (
+    attention_backward,
+    attention_forward,
+    packed_attention_backward,
+    packed_attention_forward,
+)
 from minibert.check.spec.block import (
     Layer,
     block_backward,

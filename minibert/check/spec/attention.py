@@ -1,4 +1,4 @@
-"""Attention, in loops."""
+"""Attention, in loops; packed, it is that of one sequence after another."""
 
 import math
 
@@ -72,3 +72,45 @@ def attention_backward(dcontext, dscores, q, k, v, bias, head_mask, keep=None, r
                         dq[b, h, i, c] += ds * k[b, h, j, c] / math.sqrt(K)
                         dk[b, h, j, c] += ds * q[b, h, i, c] / math.sqrt(K)
     return dq, dk, dv, dhead_mask
+
+
+def packed_attention_forward(q, k, v, offsets, head_mask, keep=None, rate=0.0):
+    """context (H,P,K) of q, k and v (H,P,K), whose rows offsets[b] to offsets[b+1] are sequence b.
+
+    keep holds what dropout keeps of all scores in one row: of the first sequence's heads, queries
+    and keys, then of the second's.
+    """
+    context, n = np.zeros_like(q), 0
+    for b in range(len(offsets) - 1):
+        rows = slice(offsets[b], offsets[b + 1])
+        whole, n = _whole(q, rows, head_mask, keep, rate, n)
+        alone = (x[None, :, rows] for x in (q, k, v))
+        context[:, rows] = attention_forward(*alone, *whole)[0][0]
+    return context
+
+
+def packed_attention_backward(dcontext, q, k, v, offsets, head_mask, keep=None, rate=0.0):
+    """dq, dk, dv and dhead_mask (H,)."""
+    grads, n = [np.zeros_like(x) for x in (q, k, v, head_mask)], 0
+    for b in range(len(offsets) - 1):
+        rows = slice(offsets[b], offsets[b + 1])
+        whole, n = _whole(q, rows, head_mask, keep, rate, n)
+        alone = (x[None, :, rows] for x in (q, k, v))
+        dscores = np.zeros_like(whole[0])
+        *dqkv, dm = attention_backward(dcontext[None, :, rows], dscores, *alone, *whole)
+        for whole_gradient, part in zip(grads, dqkv, strict=False):
+            whole_gradient[:, rows] = part[0]
+        grads[3] += dm
+    return tuple(grads)
+
+
+def _whole(q, rows, head_mask, keep, rate, n):
+    """What attention takes besides q, k and v for a sequence alone; and where the next keeps on.
+
+    No score has a bias; n numbers of keep belong to the sequences before.
+    """
+    l = rows.stop - rows.start
+    shape = 1, len(q), l, l
+    stop = n + len(q) * l * l
+    kept = None if keep is None else keep[n:stop].reshape(shape)
+    return (np.zeros(shape, q.dtype), head_mask, kept, rate), stop

@@ -192,6 +192,19 @@ def _attention(run):
     return attended, lambda dout, cache: (*backward(dout.context, cache), None)
 
 
+def _packed_attention(q, k, v, offsets, drop=None):
+    scores = len(q) * int((np.diff(offsets) ** 2).sum())
+    keep = np.ones(scores, bool) if drop is None else ops.keep_mask((scores,), drop)
+    rate = 0.0 if drop is None else drop.rate
+    return {"q": q, "k": k, "v": v, "offsets": offsets, "keep": keep, "rate": rate}
+
+
+def _no_head_mask(run):
+    """The library's last gradient is that of the mask over heads, where there is one."""
+    forward, backward = _pair(_packed_attention)(run)
+    return forward, lambda dout, cache: (*backward(dout, cache), None)
+
+
 def _pooler(run):
     """The encoder with another pooler at its end: the library's is part of its functions."""
     names = f"{POOLER}.weight", f"{POOLER}.bias"
@@ -339,6 +352,7 @@ PLACES = {
     "softmax": _op("softmax", "- square"),
     "log_softmax": _op("log_softmax", "- extreme"),
     "attention": Place("attention", "- padding causal bias-by-head cross square", _attention),
+    "packed_attention": Place("packed_attention", "- dropout square", _no_head_mask),
     "padded_softmax": _case("padding"),
     "causal_softmax": _case("causal"),
     "linear_gelu": _op("linear_gelu"),

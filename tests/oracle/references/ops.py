@@ -127,6 +127,28 @@ def attention(q, k, v, bias=None, *, drop=None, head_mask=None, want_scores=Fals
     return Attended(context, s if want_scores else None)
 
 
+def _packed_source(mode):
+    if mode in ("", "square"):
+        return "torch.nn.functional.scaled_dot_product_attention, with a mask of equal sequences"
+    return "PyTorch: softmax and matrix products, sequence by sequence"
+
+
+@reference("packed_attention", source=_packed_source)
+def packed_attention(q, k, v, offsets, *, drop=None, head_mask=None):
+    lengths = offsets.diff()
+    if drop is None and head_mask is None:
+        sequence = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
+        same = sequence[:, None] == sequence
+        return nn.scaled_dot_product_attention(q, k, v, attn_mask=same)
+    parts = list(zip(*(x.split(lengths.tolist(), 1) for x in (q, k, v)), strict=True))
+    p = [torch.softmax(q @ k.mT / math.sqrt(q.shape[-1]), -1) for q, k, _ in parts]
+    d = torch.cat([x.flatten() for x in p])  # every sequence's (H,l,l), in one row
+    d = d if drop is None else step("d", drop(d))
+    d = [x.view_as(like) for x, like in zip(d.split([x.numel() for x in p]), p, strict=True)]
+    u = torch.cat([d @ v for d, (_, _, v) in zip(d, parts, strict=True)], 1)
+    return u if head_mask is None else u * head_mask[:, None, None]
+
+
 def _cross_entropy_source(mode):
     if mode == "nothing-counts":
         return "transcribed: torch.nn.functional.cross_entropy's sum; its mean over nothing is NaN"

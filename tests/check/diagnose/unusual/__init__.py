@@ -187,6 +187,30 @@ UNUSUAL = (
         "a pair with a cache, probabilities made again",
     ),
     Unusual(
+        "packed_attention",
+        attention.packed_attention_in_a_rectangle,
+        None,
+        "padded to the longest again, a tensor",
+    ),
+    Unusual(
+        "packed_attention",
+        attention.packed_attention_token_by_token,
+        None,
+        "loops with exact sums, nested lists",
+    ),
+    Unusual(
+        "packed_attention",
+        attention.packed_attention_without_dropout,
+        None,
+        "no dropout; sequences of one length at once, in float32",
+    ),
+    Unusual(
+        "packed_attention",
+        None,
+        attention.packed_attention_gradient_of_jacobians,
+        "the softmax's matrix of derivatives of each query",
+    ),
+    Unusual(
         "padded_softmax",
         attention.padded_softmax_renormalised,
         None,

@@ -1,6 +1,7 @@
-"""Attention and masks."""
+"""Attention, of padded and of packed sequences, and masks."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -105,6 +106,67 @@ def attention_from_cache(dcontext, cache):
     mean = (context * dcontext).sum(-1, keepdims=True)
     ds = p * (dcontext @ v.swapaxes(2, 3) - mean) * scale
     return ds @ k, ds.swapaxes(2, 3) @ q, p.swapaxes(2, 3) @ dcontext
+
+
+def packed_attention_in_a_rectangle(q, k, v, offsets, keep, rate):
+    """Padded to the longest again, (B,H,longest,K), with -inf at padded keys; a tensor."""
+    lengths = np.diff(offsets)
+    there = np.arange(lengths.max()) < lengths[:, None]  # (B,longest)
+    whole = np.zeros((3, len(q), *there.shape, q.shape[-1]))
+    whole[:, :, there] = q, k, v
+    q, k, v = whole.swapaxes(1, 2)  # 3 x (B,H,longest,K)
+    s = np.where(there[:, None, None], q @ k.swapaxes(2, 3) / math.sqrt(q.shape[-1]), -np.inf)
+    p = np.exp(s - np.logaddexp.reduce(s, axis=-1, keepdims=True))
+    both = np.broadcast_to((there[:, :, None] & there[:, None])[:, None], p.shape)
+    kept = np.zeros(p.shape)
+    kept[both] = keep / (1 - rate)
+    context = (p * kept) @ v  # (B,H,longest,K)
+    return Tensor(context.swapaxes(0, 1)[:, there])
+
+
+def packed_attention_token_by_token(q, k, v, offsets, keep, rate):
+    """Each query alone, in plain Python, from the last; keep is read through an iterator."""
+    out = np.zeros(q.shape)
+    kept = iter(keep.tolist())
+    for start, stop in pairwise(offsets):
+        for h in range(len(q)):
+            for i in range(start, stop):
+                s = [math.fsum(q[h, i] * key) / math.sqrt(q.shape[2]) for key in k[h, start:stop]]
+                e = [math.exp(t - max(s)) for t in s]
+                for j, t in enumerate(e):
+                    out[h, i] += next(kept) * t / math.fsum(e) / (1 - rate) * v[h, start + j]
+    return out.tolist()
+
+
+def packed_attention_gradient_of_jacobians(q, k, v, offsets, keep, rate, dcontext):
+    """Query by query, through the softmax's matrix of derivatives; keep is used up on the way."""
+    dq, dk, dv = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
+    scale = 1 / math.sqrt(q.shape[-1])
+    for start, stop in pairwise(offsets):
+        rows = slice(start, stop)
+        for h, i in np.ndindex(len(q), stop - start):
+            kept, keep = keep[: stop - start] / (1 - rate), keep[stop - start :]
+            s = k[h, rows] @ q[h, start + i] * scale
+            p = np.exp(s - s.max())
+            p /= p.sum()
+            ds = softmax_jacobian(p) @ (kept * (v[h, rows] @ dcontext[h, start + i])) * scale
+            dq[h, start + i] = ds @ k[h, rows]
+            dk[h, rows] += np.outer(ds, q[h, start + i])
+            dv[h, rows] += np.outer(p * kept, dcontext[h, start + i])
+    return dq, dk, dv
+
+
+def packed_attention_without_dropout(q, k, v, offsets):
+    """Takes no dropout; sequences of one length at once, in float32."""
+    out, scale = np.empty_like(q), np.float32(q.shape[-1] ** -0.5)
+    lengths = np.diff(offsets)
+    for l in set(lengths.tolist()):
+        rows = offsets[:-1][lengths == l][:, None] + np.arange(l)  # (n,l)
+        a, b, c = (x.astype(np.float32)[:, rows] for x in (q, k, v))  # 3 x (H,n,l,K)
+        s = a @ b.swapaxes(2, 3) * scale
+        e = np.exp(s - s.max(-1, keepdims=True))
+        out[:, rows] = e @ c / e.sum(-1, keepdims=True)
+    return out
 
 
 def padded_softmax_renormalised(scores, keep):

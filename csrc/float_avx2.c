@@ -1,0 +1,30 @@
+/* 8 numbers at a time. */
+#include "float_level.h"
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC target("avx2,fma")
+#endif
+#include "vector_avx2.h"
+
+#include "math.inc"
+
+#include "gemm.inc"
+const product_functions product_avx2 = {packed_size, pack, product};
+
+#include "rows.inc"
+const row_functions rows_avx2 = {gelu, gelu_gradient, layernorm, layernorm_gradient, dropout,
+                                 column_sums};
+
+#include "fused.inc"
+const fused_functions fused_avx2 = {linear, linear_gelu, linear_add_layernorm};
+
+#include "attention.inc"
+const attention_functions attention_avx2 = {attention_forward, attention_backward};
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#endif

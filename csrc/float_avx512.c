@@ -1,0 +1,30 @@
+/* 16 numbers at a time. */
+#include "float_level.h"
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")
+#endif
+#include "vector_avx512.h"
+
+#include "math.inc"
+
+#include "gemm.inc"
+const product_functions product_avx512 = {packed_size, pack, product};
+
+#include "rows.inc"
+const row_functions rows_avx512 = {gelu, gelu_gradient, layernorm, layernorm_gradient, dropout,
+                                 column_sums};
+
+#include "fused.inc"
+const fused_functions fused_avx512 = {linear, linear_gelu, linear_add_layernorm};
+
+#include "attention.inc"
+const attention_functions attention_avx512 = {attention_forward, attention_backward};
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#endif

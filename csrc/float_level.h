@@ -1,0 +1,54 @@
+/* What an instruction-set level provides for float32.
+ *
+ * float_scalar.c, float_avx2.c and float_avx512.c are three compilations of the same text (the .inc
+ * files), each with another vector_*.h. float_amx.c has another matrix product, and takes the rest
+ * from AVX-512. */
+#ifndef MINIBERT_FLOAT_LEVEL_H
+#define MINIBERT_FLOAT_LEVEL_H
+#include "float32.h"
+
+/* y[m][n] = sum over k of x[m][k] w[n][k]; see minibert_linear for the strides. */
+typedef int product_fn(const float *x, ptrdiff_t row, ptrdiff_t col, const void *packed, float *y,
+                       size_t y_row, size_t M, size_t N, size_t K);
+
+typedef struct {
+    size_t (*packed_size)(size_t N, size_t K);
+    void (*pack)(const float *w, ptrdiff_t row, ptrdiff_t col, void *packed, size_t N, size_t K);
+    product_fn *product;
+} product_functions; /* gemm.inc, float_amx.c */
+
+typedef struct {
+    int (*linear)(product_fn *product, const float *x, ptrdiff_t row, ptrdiff_t col,
+                  const void *packed, const float *b, float *y, size_t y_row, size_t M, size_t N,
+                  size_t K);
+    int (*linear_gelu)(product_fn *product, const float *x, const void *packed, const float *b,
+                       float *h, float *y, size_t M, size_t N, size_t K);
+    int (*linear_add_layernorm)(product_fn *product, const float *x, const void *packed,
+                                const float *b, const float *residual, const float *gamma,
+                                const float *beta, float eps, const minibert_drop *drop,
+                                float *xhat, float *inv_sigma, float *y, size_t M, size_t N,
+                                size_t K);
+} fused_functions; /* fused.inc */
+
+typedef struct {
+    void (*gelu)(const float *x, float *y, size_t n);
+    void (*gelu_gradient)(const float *dy, const float *x, float *dx, size_t n);
+    void (*layernorm)(const float *x, const float *gamma, const float *beta, float eps, float *xhat,
+                      float *inv_sigma, float *y, size_t M, size_t D);
+    void (*layernorm_gradient)(const float *dy, const float *xhat, const float *inv_sigma,
+                               const float *gamma, const minibert_drop *drop, float *dz, float *dh,
+                               float *dgamma, float *dbeta, size_t M, size_t D);
+    void (*dropout)(const float *x, float *y, const minibert_drop *drop, size_t n);
+    void (*column_sums)(const float *x, float *sums, size_t M, size_t D);
+} row_functions; /* rows.inc */
+
+typedef struct {
+    int (*forward)(const minibert_attention *a);
+    int (*backward)(const minibert_attention *a, const minibert_attention_gradient *g);
+} attention_functions; /* attention.inc */
+
+extern const product_functions product_scalar, product_avx2, product_avx512, product_amx;
+extern const fused_functions fused_scalar, fused_avx2, fused_avx512;
+extern const row_functions rows_scalar, rows_avx2, rows_avx512;
+extern const attention_functions attention_scalar, attention_avx2, attention_avx512;
+#endif

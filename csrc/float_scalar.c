@@ -1,0 +1,18 @@
+/* One number at a time: the level to read, and the one that runs everywhere. */
+#include "float_level.h"
+#include "vector_scalar.h"
+
+#include "math.inc"
+
+#include "gemm.inc"
+const product_functions product_scalar = {packed_size, pack, product};
+
+#include "rows.inc"
+const row_functions rows_scalar = {gelu, gelu_gradient, layernorm, layernorm_gradient, dropout,
+                                 column_sums};
+
+#include "fused.inc"
+const fused_functions fused_scalar = {linear, linear_gelu, linear_add_layernorm};
+
+#include "attention.inc"
+const attention_functions attention_scalar = {attention_forward, attention_backward};

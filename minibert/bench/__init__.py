@@ -1,0 +1,26 @@
+"""The benchmark behind `minibert bench`: how fast, beside other engines on the same machine.
+
+How to read its table:
+
+work        what was done, with its sizes: (B,L) is texts and tokens a text
+minibert    our median; beside it the peers' medians, with the same weights on the same inputs
+x torch     PyTorch's median over ours: above 1 we are ahead. A ratio is between works that took
+            turns in one run; a time alone says more about how busy the machine was
+x best      the least of the ratios: to the fastest peer
+must        what the library wants to reach, against the peers that its row is about, and in
+go for      the next column what it would like to; "<=" of a memory is our share of the peer's
+reached     no; yes (must); or go for
+of peak     the row's useful operations a second, as a share of this machine's best large float32
+            product, by NumPy's BLAS or our own kernels, measured just before. Of training, three
+            times the forward's; of padded texts, those of their tokens
+error       the largest distance to a peer's outputs, relative to their norm, found before timing
+
+A line below a row says in which way the peer was fastest, and how memory was counted. Every engine
+rests 20 ms before its turn, since threads of others keep spinning for a while; short works are
+called once more, not counted, before a call that counts. The JSON holds the quartiles.
+
+The parts: `timing` (turns), `rows` and `goals`, `table`, `ceiling`, `peak` and `memory`, `compare`,
+`inputs`, `peers` (the only one that knows the others' libraries), `figures`, and a file a suite.
+"""
+
+SUITES = ("inference", "training", "attention", "tokenizer", "startup")

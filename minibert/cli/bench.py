@@ -1,0 +1,129 @@
+"""How fast this library is, beside PyTorch and ONNX Runtime, on this machine.
+
+    minibert bench inference
+    minibert bench all --against torch,onnxruntime --json bench.json --out figures
+    minibert bench attention --against none --quick
+
+Outputs are compared before anything is timed (exit status 1 if they differ), weights and inputs are
+random, engines run in turns and the figures are medians. `x torch` is PyTorch's time over ours, so
+that above 1 we are ahead; `must` and `go for` are what the library wants to reach; `of peak` is the
+share of the rate of this machine's best large matrix product, measured in the same run. Quartiles
+are in the JSON. `python -c "help('minibert.bench')"` says more.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from minibert import plot
+from minibert.bench import SUITES, ceiling, peers, table
+from minibert.bench.compare import MismatchError
+from minibert.bench.figures import draw
+from minibert.bench.run import Run
+from minibert.cli import doctor
+from minibert.cli.output import text_output
+from minibert.kernels import pool
+
+
+def add_arguments(parser):
+    """The arguments of `minibert bench`."""
+    parser.add_argument("what", choices=(*SUITES, "all"), metavar="|".join((*SUITES, "all")))
+    parser.add_argument(
+        "--against",
+        metavar="PEERS",
+        help="torch, onnxruntime, both with a comma between, or none; default: what is installed",
+    )
+    parser.add_argument("--threads", type=_whole, metavar="N", help="default: all processors")
+    parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter runs")
+    parser.add_argument("--seconds", type=_positive, help="for each row; default 3, quick .5")
+    parser.add_argument("--repeat", type=_whole, metavar="TURNS", help="exactly so many a row")
+    parser.add_argument(
+        "--data", type=Path, metavar="FILE", help="texts in place of those of `minibert fetch`"
+    )
+    parser.add_argument("--json", metavar="FILE", help="all figures; - is standard output")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="plots")
+
+
+def run(args):
+    """Measure, print as it goes, and write what was asked for."""
+    run = Run(
+        peers=peers.parse(args.against),
+        threads=args.threads or pool.threads(),
+        quick=args.quick,
+        seconds=args.seconds,
+        repeat=args.repeat,
+        data=args.data,
+    )
+    if args.data is not None and not args.data.is_file():
+        raise FileNotFoundError(f"--data: there is no file {args.data}")
+    pool.set_threads(run.threads)
+    peers.set_threads(run.peers, run.threads)
+    suites = SUITES if args.what == "all" else (args.what,)
+    rows, ceilings = {}, {}
+    try:
+        with redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
+            for name in suites:
+                ceilings[name], rows[name] = _suite(name, run)
+    except MismatchError as mismatch:
+        print(f"minibert: error: {mismatch}", file=sys.stderr)
+        return 1
+    if args.json:
+        with text_output(args.json) as stream:
+            json.dump(_report(run, rows, ceilings), stream, indent=1)
+            stream.write("\n")
+    if args.out:
+        for name, figure in draw(rows).items():
+            print(plot.save(figure, args.out / f"{name}.png"), file=sys.stderr)
+    return 0
+
+
+def _suite(name, run):
+    """The ceilings and rows of a suite; each is shown as soon as it is there."""
+    suite = importlib.import_module(f"minibert.bench.{name}")
+    found = {}
+    if suite.PRODUCTS:
+        found = ceiling.measure(run.threads)
+        run.ceiling = max(found.values())
+        said = ", ".join(f"{who} {rate / 1e9:.0f}" for who, rate in found.items())
+        print(f"\n{name}, {run.threads} threads; largest product: {said} GFLOP/s")
+    else:
+        print(f"\n{name}")
+    columns = suite.columns(run.peers)
+    print(table.header(columns))
+    rows = []
+    for row in suite.rows(run):
+        print(table.line(row, columns), flush=True)
+        rows.append(row)
+    return found, rows
+
+
+def _report(run, rows, ceilings):
+    needed = (*run.peers, *(["transformers", "tokenizers"] if run.peers else []))
+    settings = {k: v for k, v in vars(run).items() if k not in ("data", "ceiling")}
+    return {
+        "machine": {found.name: found.detail for found in doctor.examine()},
+        "peers": peers.versions([peer for peer in needed if not peers.missing(peer)]),
+        "settings": settings | {"data": None if run.data is None else str(run.data)},
+        "operations_per_second": ceilings,
+        "rows": [row.to_dict() | {"suite": name} for name in rows for row in rows[name]],
+    }
+
+
+def _whole(text):
+    value = int(text) if text.isascii() and text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return value
+
+
+def _positive(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value

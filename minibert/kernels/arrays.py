@@ -1,0 +1,55 @@
+"""How kernels want their arrays: float32, in rows, without gaps."""
+
+import numpy as np
+
+F32 = np.float32
+
+
+def plain(a):
+    """The array, or a copy of it: float32, without gaps, not read-only.
+
+    Numba compiles a kernel once for every kind of array that it meets, which takes seconds.
+    """
+    return a if a.dtype == F32 and a.flags.carray else np.require(a, F32, "CW")
+
+
+def as_rows(x):
+    """(..., n) as `plain` rows (M, n)."""
+    return plain(x).reshape(-1, x.shape[-1])
+
+
+def cotangent_rows(dy, shape):
+    """`as_rows` of a cotangent, whose shape must be that of the output."""
+    if dy.shape != shape:
+        raise ValueError(f"the cotangent is {dy.shape}, the output was {shape}: they must be equal")
+    return as_rows(dy)
+
+
+def linear_fits(x, w, b):
+    """Whether the shapes are those of a linear layer."""
+    return w.ndim == 2 and x.shape[-1] == w.shape[1] and b.shape == w.shape[:1]
+
+
+def side_by_side(*parts):
+    """Arrays (..., n) as one (..., 3n); free where they lie so in memory already."""
+    first, width = parts[0], parts[0].shape[-1] * 4
+    start, gap = first.__array_interface__["data"][0], 3 * width
+    adjacent = first.ndim > 1 and first.strides[-2:] == (gap, 4)
+    for i, part in enumerate(parts):
+        same = (part.shape, part.strides, part.dtype) == (first.shape, first.strides, F32)
+        adjacent &= same and part.__array_interface__["data"][0] == start + i * width
+    if not adjacent:
+        return np.concatenate(parts, -1)
+    shape = *first.shape[:-1], gap // 4
+    return np.lib.stride_tricks.as_strided(first, shape, first.strides)
+
+
+def keep_freed_memory():
+    """Let the C library keep freed memory, as far as it does so by itself.
+
+    A training step allocates and frees the same tens of megabytes again and again; given back to
+    the system each time, a tenth of the step goes into getting them again, page by page. glibc
+    keeps what it once saw freed in blocks of that size, up to 32 MB. (Nothing is written here, so
+    that no memory is really taken.)
+    """
+    np.empty(31 << 20, np.uint8)

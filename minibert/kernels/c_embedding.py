@@ -1,0 +1,62 @@
+"""Embeddings in C: one pass that sums three table rows a token, and one that adds them back.
+
+    (1)  e[b,l] = word[ids[b,l]] + position[l] + segment[segments[b,l]]
+    (1') dword[ids[b,l]] += de[b,l],   dposition[l] += de[b,l],   dsegment[segments[b,l]] += de[b,l]
+
+A plain loop adds repeated ids correctly, in the order of the tokens, without sorting them.
+"""
+
+import numpy as np
+
+from minibert.kernels import pool
+from minibert.kernels.arrays import F32, cotangent_rows, plain
+from minibert.kernels.c_library import lib, read, write
+
+_WORK = 10  # operations a number, see `pool.even_blocks`
+
+
+def embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
+    """e, and ids, segments and the tables' shapes for the backward."""
+    L = ids.shape[-1]
+    segments = np.zeros_like(ids) if segments is None else segments
+    if not (
+        word.ndim == position.ndim == segment.ndim == 2
+        and word.shape[1] == position.shape[1] == segment.shape[1]
+        and ids.shape == segments.shape
+        and _within(ids, len(word))
+        and _within(segments, len(segment))
+        and len(position) >= L
+    ):
+        return NotImplemented  # the formula says what is wrong
+    flat, kinds = (np.ascontiguousarray(a, np.int64).reshape(-1) for a in (ids, segments))
+    word, position, segment = map(plain, (word, position, segment))
+    M, D = flat.size, word.shape[1]
+    e = np.empty((M, D), F32)
+    tables = [*map(read, (word, position, segment))]
+    ids_at, kinds_at, e_at = read(flat), read(kinds), write(e)
+
+    def block(at):
+        m = at.start
+        lib.minibert_embed(*tables, ids_at + m, kinds_at + m, m, L, e_at + m * D, at.stop - m, D)
+
+    pool.run((block, pool.even_blocks(M, _WORK * D)))  # (1)
+    cache = flat, kinds, ids.shape, pad_id, word.shape, position.shape, segment.shape
+    return e.reshape(*ids.shape, D), cache
+
+
+def embedding_backward(de, cache):
+    """dword, dposition, dsegment."""
+    ids, kinds, ids_shape, pad_id, *shapes = cache
+    D = shapes[0][1]
+    de = cotangent_rows(de, (*ids_shape, D))
+    tables = [np.zeros(shape, F32) for shape in shapes]
+    lib.minibert_embed_gradient(
+        read(de), read(ids), read(kinds), ids_shape[-1], *map(write, tables), ids.size, D
+    )  # (1')
+    if pad_id is not None:
+        tables[0][pad_id] = 0.0
+    return tuple(tables)
+
+
+def _within(ids, size):
+    return ids.dtype.kind in "iu" and ids.min() >= 0 and ids.max() < size

@@ -1,0 +1,38 @@
+"""The table of C kernels; `suited` says when they step aside.
+
+Each has an attribute `levels`: the instruction sets that its family knows. At the scalar level,
+which is there to be read and tested, "auto" prefers the other kernels, whose products BLAS does.
+"""
+
+from minibert.kernels import c_attention, c_dropout, c_embedding, c_int8, c_linear, c_rows, suited
+from minibert.kernels.arrays import keep_freed_memory
+from minibert.kernels.c_library import FLOAT
+
+_PAIRS = {
+    "attention": c_attention,
+    "dropout": c_dropout,
+    "embedding": c_embedding,
+    "gelu": c_rows,
+    "layernorm": c_rows,
+    "linear": c_linear,
+    "linear_add_layernorm": c_linear,
+    "linear_gelu": c_linear,
+    "packed_attention": c_attention,
+    "qkv": c_linear,
+}
+
+KERNELS = {}
+for _name, _module in _PAIRS.items():
+    KERNELS |= suited.pair(_name, _module)
+for _kernel in KERNELS.values():
+    _kernel.levels = FLOAT
+for _name in ("int8_linear_forward", "int8_matmul", "quantize_affine"):
+    KERNELS[_name] = getattr(c_int8, _name)
+    KERNELS[_name].levels = c_int8.LEVELS
+keep_freed_memory()
+
+
+def is_worth_it(name):
+    """Whether "auto" takes this kernel: always, but at a scalar level that nobody asked for."""
+    levels = KERNELS[name].levels
+    return levels.name != "scalar" or bool(levels.wanted) or name == "quantize_affine"

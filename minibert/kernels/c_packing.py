@@ -1,0 +1,53 @@
+"""Weights in panels, as the C products read them (csrc/gemm.inc, csrc/float_amx.c).
+
+    y = x w^T                w: (N, K), any strides
+
+A panel holds some outputs of w, side by side for each k. Panels are independent, so that threads
+pack some each; a weight of the model is packed once for all forwards (see `packs`).
+"""
+
+import numpy as np
+
+from minibert.kernels import packs, pool
+from minibert.kernels.c_library import FLOAT, check, ffi, lib, offset
+
+STEP = 32  # outputs; every level's panels divide it
+_WORK = 40  # operations a number that is packed, see `pool.even_blocks`
+
+
+class Packed:
+    """A packed matrix: `at`, the C pointer to it.
+
+    Parameters
+    ----------
+    w : ndarray of float32 (N, K), any strides
+    """
+
+    def __init__(self, w):
+        N, K = w.shape
+        row, col = (s // 4 for s in w.strides)
+        level = FLOAT.now
+        size = lib.minibert_packed_size(level, N, K)
+        self._memory = np.empty(size + 64, np.uint8)
+        start = self._memory.__array_interface__["data"][0]
+        self.at = ffi.cast("char *", start + -start % 64)
+        source = offset(w)
+
+        def block(some):
+            place = self.at + lib.minibert_packed_size(level, some.start, K)
+            rows = some.stop - some.start
+            check(lib.minibert_pack(level, source + some.start * row, row, col, place, rows, K))
+
+        pool.run((block, pool.even_blocks(N, _WORK * K, STEP)))
+
+
+def packed(*weights):
+    """One or several weights (N, K), one after another, as `Packed`; kept where that is allowed."""
+    kept = packs.current()
+    if kept is None:
+        return Packed(_joined(weights))
+    return kept.get(FLOAT.now, weights, lambda: Packed(_joined(weights)))
+
+
+def _joined(weights):
+    return weights[0] if len(weights) == 1 else np.concatenate(weights)

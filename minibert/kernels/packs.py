@@ -1,0 +1,55 @@
+"""Without gradients: what a forward need not keep, and weights that are packed once.
+
+A product in C wants its weights in panels, in the order in which it reads them (csrc/README.md).
+Packing reads and writes every weight: about a millisecond for a small TinyBERT, which shows at
+batch 1. So a `Packs` keeps what was packed; it is given up as soon as the weights may have changed.
+
+    with inference(packs):
+        ...                       caches are None, and weights are looked up in `packs`
+
+Outside of it each product packs its weights anew, as training needs.
+"""
+
+import threading
+from contextlib import contextmanager
+
+_LOCAL = threading.local()
+
+
+class Packs:
+    """Packed weights by the arrays that they were made of."""
+
+    def __init__(self):
+        self._made, self._lock = {}, threading.Lock()
+
+    def get(self, key, arrays, make):
+        """What `make()` gave when it was first asked for with this key and these very arrays."""
+        key = key, *map(id, arrays)
+        found = self._made.get(key)
+        if found is None:
+            with self._lock:
+                found = self._made.get(key)
+                if found is None:
+                    # The arrays are kept alive with it, so that their ids stay theirs.
+                    found = self._made[key] = make(), arrays
+        return found[0]
+
+    def __reduce__(self):
+        """A copy, or what is unpickled, belongs to other arrays: it starts empty."""
+        return Packs, ()
+
+
+@contextmanager
+def inference(packs):
+    """In this thread and block forwards keep nothing for a backward."""
+    before = getattr(_LOCAL, "packs", None)
+    _LOCAL.packs = packs
+    try:
+        yield packs
+    finally:
+        _LOCAL.packs = before
+
+
+def current():
+    """The `Packs` of the block that this thread is in; None where gradients may be wanted."""
+    return getattr(_LOCAL, "packs", None)

@@ -1,0 +1,66 @@
+"""When a kernel steps aside.
+
+A kernel is written for float32 and for the usual shapes. Anything else (float64, an int8 weight,
+a dropout mask that is given instead of computed, an empty array, shapes that do not fit) gets
+NotImplemented, upon which `minibert.kernels` runs the formula: it is right at any precision, and it
+is the one to say what is wrong. A backward follows its forward, by the kind of cache that it gets.
+"""
+
+import numpy as np
+
+from minibert import ops
+
+
+def pair(name, module):
+    """The forward and backward of an op, which step aside where they must.
+
+    Parameters
+    ----------
+    name : str
+        Of the op, without "_forward".
+    module
+        Has both functions.
+
+    Returns
+    -------
+    dict of str to function
+    """
+    forward, backward = (getattr(module, f"{name}_{way}") for way in ("forward", "backward"))
+
+    def suited_forward(*args, **kwargs):
+        if not is_suited(args, kwargs):
+            return NotImplemented
+        result = forward(*args, **kwargs)
+        if result is NotImplemented:
+            return NotImplemented
+        out, cache = result
+        return out, _KernelCache((module, cache))
+
+    def suited_backward(dout, cache):
+        if not isinstance(cache, _KernelCache) or cache[0] is not module:
+            return NotImplemented
+        return backward(dout, cache[1])
+
+    return {f"{name}_forward": suited_forward, f"{name}_backward": suited_backward}
+
+
+class _KernelCache(tuple):
+    """What a kernel's forward keeps for the backward, not the formula's: whose it is, and what."""
+
+    __slots__ = ()
+
+
+def is_suited(args, kwargs):
+    """Whether a kernel may take these arguments: no array is of another kind than it expects."""
+    return all(map(_is_float32, args)) and all(map(_is_float32, kwargs.values()))
+
+
+def _is_float32(argument):
+    """Whether an argument is nothing that kernels cannot take; numbers and None are fine."""
+    if isinstance(argument, np.ndarray):
+        is_float32 = argument.dtype.kind in "iub" or argument.dtype == np.float32
+        return is_float32 and argument.size > 0 and argument.ndim > 0
+    if isinstance(argument, ops.Drop):
+        return argument.masks is None
+    kinds = bool, int, float, np.number, _KernelCache  # a cache: whose it is, a backward asks
+    return argument is None or isinstance(argument, kinds)
