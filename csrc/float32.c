@@ -14,6 +14,7 @@ typedef struct {
     const fused_functions *fused;
     const row_functions *rows;
     const attention_functions *attention;
+    const adam_functions *adam;
 } Level;
 
 #ifdef MINIBERT_AMX
@@ -23,7 +24,8 @@ const char *minibert_amx_missing(void); /* float_amx.c; NULL once the system has
 static Level level_at(int i)
 {
     if (i == 0)
-        return (Level){"scalar", NULL, &product_scalar, &fused_scalar, &rows_scalar, &attention_scalar};
+        return (Level){"scalar", NULL, &product_scalar, &fused_scalar, &rows_scalar,
+                       &attention_scalar, &adam_scalar};
 #ifdef MINIBERT_X86
     __builtin_cpu_init(); /* the checks below also ask whether the system saves the wide registers */
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -32,18 +34,19 @@ static Level level_at(int i)
     const char *missing = avx512 ? NULL : "this CPU has no AVX-512 F, BW, VL and DQ";
     if (i == 1)
         return (Level){"avx2", avx2 ? NULL : "this CPU has no AVX2 and FMA",
-                       &product_avx2, &fused_avx2, &rows_avx2, &attention_avx2};
+                       &product_avx2, &fused_avx2, &rows_avx2, &attention_avx2, &adam_avx2};
     if (i == 2)
-        return (Level){"avx512", missing, &product_avx512, &fused_avx512, &rows_avx512, &attention_avx512};
+        return (Level){"avx512", missing, &product_avx512, &fused_avx512, &rows_avx512,
+                       &attention_avx512, &adam_avx512};
 #ifdef MINIBERT_AMX
     return (Level){"amx", missing ? missing : minibert_amx_missing(),
-                   &product_amx, &fused_avx512, &rows_avx512, &attention_avx512};
+                   &product_amx, &fused_avx512, &rows_avx512, &attention_avx512, &adam_avx512};
 #else
-    return (Level){"amx", "compiled only for Linux", NULL, NULL, NULL, NULL};
+    return (Level){"amx", "compiled only for Linux", NULL, NULL, NULL, NULL, NULL};
 #endif
 #else
     const char *name = i == 1 ? "avx2" : i == 2 ? "avx512" : "amx";
-    return (Level){name, "compiled only for x86-64, by gcc or clang", NULL, NULL, NULL, NULL};
+    return (Level){name, "compiled only for x86-64, by gcc or clang", NULL, NULL, NULL, NULL, NULL};
 #endif
 }
 
@@ -164,4 +167,33 @@ int minibert_dropout(int level, const float *x, float *y, const minibert_drop *d
 const attention_functions *minibert_attention_level(int level) /* for sequences.c; NULL as above */
 {
     return usable(level).attention;
+}
+
+int minibert_adamw(int level, const minibert_moments *common, float shrink, float rate,
+                   float root_of, float eps, float *p, const float *g, float *m, float *v, size_t n)
+{
+    Level l = usable(level);
+    if (!l.adam)
+        return -1;
+    l.adam->adamw(common, shrink, rate, root_of, eps, p, g, m, v, n);
+    return 0;
+}
+
+int minibert_bert_adam(int level, const minibert_moments *common, float lr, float decay, float eps,
+                       float *p, const float *g, float *m, float *v, size_t n)
+{
+    Level l = usable(level);
+    if (!l.adam)
+        return -1;
+    l.adam->bert_adam(common, lr, decay, eps, p, g, m, v, n);
+    return 0;
+}
+
+int minibert_sum_of_squares(int level, const float *x, double *sum, size_t n)
+{
+    Level l = usable(level);
+    if (!l.adam)
+        return -1;
+    *sum = l.adam->sum_of_squares(x, n);
+    return 0;
 }

@@ -76,19 +76,20 @@ void minibert_embed(const float *word, const float *position, const float *segme
 void minibert_embed_gradient(const float *de, const int64_t *ids, const int64_t *kinds, size_t L,
                              float *dword, float *dposition, float *dsegment, size_t M, size_t D);
 
-/* ---- optimizers: csrc/adam.c has the formulas */
+/* ---- optimizers: csrc/adam.inc has the formulas */
 
 typedef struct {
     float scale, beta1, rest1, beta2, rest2; /* of g; rest1 = 1 - beta1, rest2 = 1 - beta2 */
     float least;                             /* moments below it become 0 */
 } minibert_moments;
 
-/* One update of n numbers. shrink = 1 - lr decay, rate = lr/(1 - beta1^t), root = sqrt(1 - beta2^t). */
-void minibert_adamw(const minibert_moments *common, float shrink, float rate, float root, float eps,
-                    float *p, const float *g, float *m, float *v, size_t n);
-void minibert_bert_adam(const minibert_moments *common, float lr, float decay, float eps, float *p,
-                        const float *g, float *m, float *v, size_t n);
-double minibert_sum_of_squares(const float *x, size_t n);
+/* One update of n numbers. shrink is 1 - lr decay, rate lr/(1 - beta1^t), and root_of
+ * sqrt(1 - beta2^t). */
+int minibert_adamw(int level, const minibert_moments *common, float shrink, float rate,
+                   float root_of, float eps, float *p, const float *g, float *m, float *v, size_t n);
+int minibert_bert_adam(int level, const minibert_moments *common, float lr, float decay, float eps,
+                       float *p, const float *g, float *m, float *v, size_t n);
+int minibert_sum_of_squares(int level, const float *x, double *sum, size_t n);
 
 /* ---- attention */
 

@@ -18,6 +18,9 @@ const product_functions product_avx2 = {packed_size, pack, product};
 const row_functions rows_avx2 = {gelu, gelu_gradient, layernorm, layernorm_gradient, dropout,
                                  column_sums};
 
+#include "adam.inc"
+const adam_functions adam_avx2 = {adamw, bert_adam, sum_of_squares};
+
 #include "fused.inc"
 const fused_functions fused_avx2 = {linear, linear_gelu, linear_add_layernorm};
 

@@ -43,6 +43,14 @@ typedef struct {
 } row_functions; /* rows.inc */
 
 typedef struct {
+    void (*adamw)(const minibert_moments *common, float shrink, float rate, float root_of,
+                  float eps, float *p, const float *g, float *m, float *v, size_t n);
+    void (*bert_adam)(const minibert_moments *common, float lr, float decay, float eps, float *p,
+                      const float *g, float *m, float *v, size_t n);
+    double (*sum_of_squares)(const float *x, size_t n);
+} adam_functions; /* adam.inc */
+
+typedef struct {
     int (*forward)(const minibert_attention *a);
     int (*backward)(const minibert_attention *a, const minibert_attention_gradient *g);
 } attention_functions; /* attention.inc */
@@ -50,5 +58,6 @@ typedef struct {
 extern const product_functions product_scalar, product_avx2, product_avx512, product_amx;
 extern const fused_functions fused_scalar, fused_avx2, fused_avx512;
 extern const row_functions rows_scalar, rows_avx2, rows_avx512;
+extern const adam_functions adam_scalar, adam_avx2, adam_avx512;
 extern const attention_functions attention_scalar, attention_avx2, attention_avx512;
 #endif

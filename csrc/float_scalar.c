@@ -11,6 +11,9 @@ const product_functions product_scalar = {packed_size, pack, product};
 const row_functions rows_scalar = {gelu, gelu_gradient, layernorm, layernorm_gradient, dropout,
                                  column_sums};
 
+#include "adam.inc"
+const adam_functions adam_scalar = {adamw, bert_adam, sum_of_squares};
+
 #include "fused.inc"
 const fused_functions fused_scalar = {linear, linear_gelu, linear_add_layernorm};
 

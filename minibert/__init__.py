@@ -11,6 +11,7 @@ from minibert._version import __version__
 TYPE_CHECKING = False  # tools that read programs take it for True; importing `typing` takes time
 if TYPE_CHECKING:
     from minibert.config import BertConfig, LayerSize, preset
+    from minibert.kernels import get_threads, set_threads
     from minibert.model import best_span
     from minibert.pretrained import (
         BertForMaskedLM,
@@ -61,8 +62,10 @@ __all__ = [
     "TinyBertTokenizer",
     "__version__",
     "best_span",
+    "get_threads",
     "load",
     "preset",
+    "set_threads",
 ]
 
 # Where the names are defined, the quickest to import first.

@@ -17,10 +17,12 @@ error       the largest distance to a peer's outputs, relative to their norm, fo
 
 A line below a row says in which way the peer was fastest, and how memory was counted. Every engine
 rests 20 ms before its turn, since threads of others keep spinning for a while; short works are
-called once more, not counted, before a call that counts. The JSON holds the quartiles.
+called once more, not counted, before a call that counts. The JSON holds the quartiles. If a warning
+says that others use the machine, believe no ratio.
 
-The parts: `timing` (turns), `rows` and `goals`, `table`, `ceiling`, `peak` and `memory`, `compare`,
-`inputs`, `peers` (the only one that knows the others' libraries), `figures`, and a file a suite.
+The parts: `timing` (turns), `rows`, `goals` and `table`; `ceiling`, `peak` and `memory`; `inputs`,
+`compare` and `busy`; `peers`, the only one that knows the others' libraries; `figures`; and a file
+a suite.
 """
 
 SUITES = ("inference", "training", "attention", "tokenizer", "startup")

@@ -13,18 +13,16 @@ from minibert import kernels as F
 from minibert.bench.inputs import SEED
 from minibert.bench.timing import interleaved
 
-SIZE = 1536
+SIZE = 1536  # M = N = K
 
 
-def measure(threads, size=SIZE):
+def measure(threads):
     """Operations a second, best of several runs.
 
     Parameters
     ----------
     threads : int
         Of BLAS; our kernels have theirs already.
-    size : int
-        M = N = K.
 
     Returns
     -------
@@ -32,8 +30,8 @@ def measure(threads, size=SIZE):
         "blas" and "minibert".
     """
     rng = np.random.default_rng(SEED)
-    x, w = (rng.standard_normal((size, size), np.float32) for _ in range(2))
-    out, b = np.empty_like(x), np.zeros(size, np.float32)
+    x, w = (rng.standard_normal((SIZE, SIZE), np.float32) for _ in range(2))
+    out, b = np.empty_like(x), np.zeros(SIZE, np.float32)
 
     def blas():
         with threadpool_limits(threads, user_api="blas"):
@@ -41,4 +39,4 @@ def measure(threads, size=SIZE):
 
     works = {"blas": blas, "minibert": lambda: F.linear_forward(x, w, b)}
     times = interleaved(works, seconds=0.0, least=7, most=7)
-    return {name: 2e3 * size**3 / time.least for name, time in times.items()}
+    return {name: 2e3 * SIZE**3 / time.least for name, time in times.items()}

@@ -53,4 +53,7 @@ def _lines(rows, size, x_label, y_label, scaled=None):
     curves = {name: curve for name, curve in curves.items() if len(curve[0]) > 1}
     if not curves:
         return None
-    return plot.lines(curves, x_label=x_label, y_label=y_label, log_x=True, log_y=scaled is None)
+    figure = plot.lines(curves, x_label=x_label, y_label=y_label, log_x=True, log_y=scaled is None)
+    if scaled:
+        figure.axes[0].set_ylim(bottom=0)
+    return figure

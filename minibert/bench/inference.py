@@ -8,7 +8,6 @@ padding away is ours to do, inside the time.
 from minibert.bench import goals, inputs, peers
 from minibert.bench.compare import agree
 from minibert.bench.rows import OURS, Row
-from minibert.bench.timing import fastest
 from minibert.config import preset
 from minibert.eval.cost import encoder_flops
 from minibert.pretrained import BertForSequenceClassification
@@ -40,20 +39,21 @@ def rows(run):
     config = preset(PRESET)
     params = inputs.random_params(config, "classification")
     ours = BertForSequenceClassification(config, params)
-    theirs = peers.torch_model(config, params) if run.peers else None
-    onnx = {}
+    theirs, onnx = {}, {}
+    if run.peers:
+        theirs = {way: peers.torch_model(config, params, way) for way in peers.ATTENTION}
 
     def measure(work, ids, mask=None, goal=None, note=""):
         works = {OURS: lambda: ours(ids, mask)}
         if "torch" in run.peers:
-            ways = {i: peers.torch_inference(theirs, ids, mask, i) for i in peers.ATTENTION}
-            way = fastest(ways)
+            ways = {w: peers.torch_inference(model, ids, mask) for w, model in theirs.items()}
+            way = run.fastest(ways)
             works["torch"] = ways[way]
             note += f"torch attention: {way}"
         if "onnxruntime" in run.peers:
             masked = mask is not None
             if masked not in onnx:
-                onnx[masked] = peers.OnnxModel(theirs, masked, run.threads)
+                onnx[masked] = peers.OnnxModel(theirs["eager"], masked, run.threads)
             works["onnxruntime"] = onnx[masked].inference(ids, mask)
         errors = _errors(work, works, ids if mask is None else mask)
         figures = run.time(works)

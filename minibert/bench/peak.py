@@ -3,9 +3,14 @@
 Resident memory is counted, as the system sees it: what NumPy, C and other libraries take is in.
 Linux tells the peak (VmHWM) and forgets it when asked to; other Unix tells the highest ever, which
 is enough where nothing larger went before. Windows is not asked.
+
+What was freed before the block need not have gone back to the system, and would then be used again
+unseen; glibc is asked to give it back first.
 """
 
 import contextlib
+import ctypes
+import gc
 import sys
 from pathlib import Path
 
@@ -30,10 +35,17 @@ class Peak:
 
     def __enter__(self):
         self.bytes = None
-        with contextlib.suppress(OSError):
-            _FORGET.write_text("5")
+        self.forget()
         self._before, _ = _resident()
         return self
+
+    def forget(self):
+        """Let the peak be that from here on; it stays above what was held at the start."""
+        gc.collect()
+        with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
+        with contextlib.suppress(OSError):
+            _FORGET.write_text("5")
 
     def __exit__(self, *error):
         _, peak = _resident()

@@ -80,8 +80,13 @@ def parse(text):
 
 def versions(peers):
     """The versions of all that these peers need, by distribution."""
-    names = dict.fromkeys(name for peer in peers for name in NEEDS[peer])
-    return {name: importlib.metadata.version(name) for name in names}
+    found = {}
+    for name in (name for peer in peers for name in NEEDS[peer]):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # installed under another name
+            found[name] = "unknown"
+    return found
 
 
 def set_threads(peers, n):
@@ -125,12 +130,14 @@ def torch_model(config, params, implementation="sdpa"):
         attn_implementation=implementation,
     )
     model = transformers.BertForSequenceClassification(shape)
-    given = init_params(config, head="classification") | params
+    given = params
+    if "classifier.weight" not in params:
+        given = init_params(config, head="classification") | params
     model.load_state_dict({name: torch.from_numpy(p) for name, p in given.items()})
     return model.eval()
 
 
-def torch_inference(model, ids, mask, implementation):
+def torch_inference(model, ids, mask=None):
     """A function that returns (hidden (B,L,D), logits (B,C)) as arrays."""
     import torch
 
@@ -138,7 +145,6 @@ def torch_inference(model, ids, mask, implementation):
     mask = None if mask is None else torch.from_numpy(mask)
 
     def run():
-        model.set_attn_implementation(implementation)
         with torch.inference_mode():
             out = model.bert(ids, attention_mask=mask)
             logits = model.classifier(out.pooler_output)
@@ -312,7 +318,6 @@ def _export(model, path, masked):
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
     names = ["ids", "mask"] if masked else ["ids"]
-    model.set_attn_implementation("eager")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(

@@ -110,13 +110,16 @@ def activations(
         params = v.params(params) if v.params else params
         config = v.config(config) if v.config else config
         ids, segments, keep = (v.inputs or _as_they_are)(ids, segments, keep)
+    padded = frozenset({"padding"})  # every tensor has the places of the batch
     seam = next((v.linear for v in variations if v.linear), Recorder)(params, config, until, known)
     with F.use("numpy"), ExitStack() as swaps:
         for ops in WATCHED:
             forwards = {f"{op}_forward": seam.watched(op, variations) for op in ops}
             swaps.enter_context(F.swap(**forwards))
         with suppress(_Reached):
-            out, _ = bert_forward(params, config, ids, segments, keep, head=head, linear=seam)
+            out, _ = bert_forward(
+                params, config, ids, segments, keep, head=head, want=padded, linear=seam
+            )
             if head == "mlm":  # its decoder is the word table, no layer with a name
                 seam.note("cls.predictions", out.logits)
     return seam.found

@@ -10,8 +10,8 @@ BLOCKS = (
     ("minibert.kernels.pool", "BLOCK_WORK"),
     ("minibert.kernels.pool", "LEAST_WORK"),
     ("minibert.ops.gelu", "BLOCK"),
-    ("minibert.train.clipping", "BLOCK"),
-    ("minibert.train.moments", "BLOCK"),
+    ("minibert.ops.adam", "BLOCK"),
+    ("minibert.train.sweep", "PIECE"),
 )
 
 

@@ -15,11 +15,12 @@ import argparse
 import importlib
 import json
 import sys
+import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 
 from minibert import plot
-from minibert.bench import SUITES, ceiling, peers, table
+from minibert.bench import SUITES, busy, ceiling, peers, table
 from minibert.bench.compare import MismatchError
 from minibert.bench.figures import draw
 from minibert.bench.run import Run
@@ -38,7 +39,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--threads", type=_whole, metavar="N", help="default: all processors")
     parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter runs")
-    parser.add_argument("--seconds", type=_positive, help="for each row; default 3, quick .5")
+    parser.add_argument("--seconds", type=_positive, help="a row; default 3, or .5")
     parser.add_argument("--repeat", type=_whole, metavar="TURNS", help="exactly so many a row")
     parser.add_argument(
         "--data", type=Path, metavar="FILE", help="texts in place of those of `minibert fetch`"
@@ -51,7 +52,7 @@ def run(args):
     """Measure, print as it goes, and write what was asked for."""
     run = Run(
         peers=peers.parse(args.against),
-        threads=args.threads or pool.threads(),
+        threads=args.threads or pool.get_threads(),
         quick=args.quick,
         seconds=args.seconds,
         repeat=args.repeat,
@@ -59,12 +60,23 @@ def run(args):
     )
     if args.data is not None and not args.data.is_file():
         raise FileNotFoundError(f"--data: there is no file {args.data}")
+    if args.json not in (None, "-") and not Path(args.json).parent.is_dir():
+        raise FileNotFoundError(f"--json: there is no folder for {args.json}")
     pool.set_threads(run.threads)
     peers.set_threads(run.peers, run.threads)
     suites = SUITES if args.what == "all" else (args.what,)
-    rows, ceilings = {}, {}
+    machine = {found.name: found.detail for found in doctor.examine()}
+    rows, ceilings, in_use = {}, {}, busy.others()
+    if (in_use or 0.0) > busy.LIMIT * run.threads:
+        warnings.warn(
+            f"other programs use {in_use:.1f} processors: engines whose threads wait for one "
+            "another suffer most, so the ratios are not to be trusted",
+            stacklevel=1,
+        )
     try:
         with redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
+            for name in ("cpu", "kernels", "float levels"):
+                print(f"{name}: {machine.get(name, '')}")
             for name in suites:
                 ceilings[name], rows[name] = _suite(name, run)
     except MismatchError as mismatch:
@@ -72,7 +84,9 @@ def run(args):
         return 1
     if args.json:
         with text_output(args.json) as stream:
-            json.dump(_report(run, rows, ceilings), stream, indent=1)
+            report = _report(run, rows, ceilings)
+            report |= {"machine": machine, "processors_in_use_by_others": in_use}
+            json.dump(report, stream, indent=1)
             stream.write("\n")
     if args.out:
         for name, figure in draw(rows).items():
@@ -104,7 +118,6 @@ def _report(run, rows, ceilings):
     needed = (*run.peers, *(["transformers", "tokenizers"] if run.peers else []))
     settings = {k: v for k, v in vars(run).items() if k not in ("data", "ceiling")}
     return {
-        "machine": {found.name: found.detail for found in doctor.examine()},
         "peers": peers.versions([peer for peer in needed if not peers.missing(peer)]),
         "settings": settings | {"data": None if run.data is None else str(run.data)},
         "operations_per_second": ceilings,

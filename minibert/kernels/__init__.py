@@ -21,6 +21,7 @@ from types import FunctionType
 
 from minibert import ops
 from minibert.kernels.packs import Packs, inference
+from minibert.kernels.pool import get_threads, set_threads
 from minibert.kernels.suited import is_suited
 
 OPS = {name: value for name, value in vars(ops).items() if isinstance(value, FunctionType)}
@@ -181,7 +182,7 @@ def _kernels_of(provider, level):
         raise LevelError(f"kernels level {level!r} is not available here: {reason}")
     if provider == "c" and level == "auto" and functions:
         is_worth_it = importlib.import_module(_PROVIDERS["c"]).is_worth_it
-        return {name: function for name, function in functions.items() if is_worth_it(name)}
+        return {name: function for name, function in functions.items() if is_worth_it(function)}
     return functions
 
 

@@ -1,5 +1,4 @@
-"""The updates of AdamW and BertAdam, and a sum of squares, in C (csrc/adam.c): the bits of
-minibert/ops/adam.py, in one pass over memory.
+"""The updates of AdamW and BertAdam in one pass over memory: the bits of minibert/ops/adam.py.
 
     (1)  m = beta1 m + (1 - beta1) g                        g stands for scale g throughout
     (2)  v = beta2 v + (1 - beta2) g^2
@@ -8,12 +7,13 @@ minibert/ops/adam.py, in one pass over memory.
               (4)  p = p - lr/(1 - beta1^t) m / (sqrt(v)/sqrt(1 - beta2^t) + eps)
     BertAdam  (6)  p = p - lr (m/(sqrt(v) + eps) + decay p)
 
-The caller hands over blocks, and threads; nothing is cut here. There is one level, for every CPU.
+The loops are those of csrc/adam.inc. The caller hands over blocks, and threads; nothing is cut
+here.
 """
 
 import numpy as np
 
-from minibert.kernels.c_library import ffi, lib, read, write
+from minibert.kernels.c_library import FLOAT, check, ffi, lib, read, write
 from minibert.ops.adam import FLUSH_EVERY, adamw_factors
 
 _TINY = float(np.finfo(np.float32).tiny)
@@ -25,7 +25,8 @@ def adamw_update(p, g, m, v, t, lr, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.01
         return NotImplemented
     factors = adamw_factors(t, lr, beta1, beta2, decay)
     arrays = write(p), read(g), write(m), write(v), p.size
-    lib.minibert_adamw(_common(t, beta1, beta2, scale), *factors, eps, *arrays)
+    common = _common(t, beta1, beta2, scale)
+    check(lib.minibert_adamw(FLOAT.now, common, *factors, eps, *arrays))
 
 
 def bert_adam_update(p, g, m, v, t, lr, beta1=0.9, beta2=0.999, eps=1e-6, decay=0.01, scale=1.0):
@@ -33,14 +34,17 @@ def bert_adam_update(p, g, m, v, t, lr, beta1=0.9, beta2=0.999, eps=1e-6, decay=
     if not _suited(p, g, m, v):
         return NotImplemented
     arrays = write(p), read(g), write(m), write(v), p.size
-    lib.minibert_bert_adam(_common(t, beta1, beta2, scale), lr, decay, eps, *arrays)
+    common = _common(t, beta1, beta2, scale)
+    check(lib.minibert_bert_adam(FLOAT.now, common, lr, decay, eps, *arrays))
 
 
 def sum_of_squares(x):
     """A float."""
     if not _suited(x):
         return NotImplemented
-    return lib.minibert_sum_of_squares(read(x), x.size)
+    total = ffi.new("double *")
+    check(lib.minibert_sum_of_squares(FLOAT.now, read(x), total, x.size))
+    return total[0]
 
 
 def _suited(*arrays):

@@ -129,7 +129,7 @@ def _forward(q, k, v, bias, tokens, drop, scores):
     def block(at):
         check(lib.minibert_attention_forward(level, call.c, *call.offsets, *at))
 
-    pool.run((block, call.blocks()))
+    pool.run((block, call.blocks()), blas=False)
     call.c.scores = NULL  # the backward computes them again
     return context, call if keeps else None
 
@@ -151,7 +151,7 @@ def _backward(dcontext, dscores, call):
     def block(at):
         check(lib.minibert_attention_backward(level, call.c, g, *call.offsets, *at))
 
-    pool.run((block, call.blocks(3)))
+    pool.run((block, call.blocks(3)), blas=False)
     return dq, dk, dv
 
 

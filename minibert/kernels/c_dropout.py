@@ -44,5 +44,5 @@ def _drop(x, drop):
         i, mask = at.start, drop_struct(drop, at.start, x.size)
         check(lib.minibert_dropout(level, x_at + i, y_at + i, mask, at.stop - i))
 
-    pool.run((block, pool.even_blocks(x.size, _WORK)))
+    pool.run((block, pool.even_blocks(x.size, _WORK)), blas=False)
     return y

@@ -39,7 +39,7 @@ def embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
         m = at.start
         lib.minibert_embed(*tables, ids_at + m, kinds_at + m, m, L, e_at + m * D, at.stop - m, D)
 
-    pool.run((block, pool.even_blocks(M, _WORK * D)))  # (1)
+    pool.run((block, pool.even_blocks(M, _WORK * D)), blas=False)  # (1)
     cache = flat, kinds, ids.shape, pad_id, word.shape, position.shape, segment.shape
     return e.reshape(*ids.shape, D), cache
 

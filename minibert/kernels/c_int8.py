@@ -170,7 +170,7 @@ def int8_linear_forward(x, w, b):
 
 def _run(block, M, work):
     if M:
-        pool.run((block, pool.row_blocks(M, work)))
+        pool.run((block, pool.row_blocks(M, work)), blas=False)
 
 
 def _int8(name, array):

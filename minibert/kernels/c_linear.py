@@ -82,7 +82,7 @@ def linear_gelu_forward(x, w, b):
             )
         )  # (3)
 
-    pool.run((block, _row_blocks(M, w.size, O)))
+    pool.run((block, _row_blocks(M, w.size, O)), blas=False)
     return y.reshape(*x.shape[:-1], O), None if h is None else (rows, w, h, x.shape)
 
 
@@ -128,7 +128,7 @@ def linear_add_layernorm_forward(x, w, b, residual, gamma, beta, eps=1e-12, drop
             )
         )  # (4)
 
-    pool.run((block, _row_blocks(M, w.size, D)))
+    pool.run((block, _row_blocks(M, w.size, D)), blas=False)
     cache = (rows, w, xhat, inv_sigma, gamma, drop, x.shape, shape) if keeps else None
     return y.reshape(shape), cache
 
@@ -178,7 +178,7 @@ def weight_gradient(dy, rows):
             )
         )
 
-    pool.run((block, pool.even_blocks(O, 2 * I * M // _SPEED, STEP)))
+    pool.run((block, pool.even_blocks(O, 2 * I * M // _SPEED, STEP)), blas=False)
     return dw
 
 
@@ -197,7 +197,7 @@ def _linear(x, weights, b):
             )
         )  # (1)
 
-    pool.run((block, _row_blocks(M, O * I, 0)))
+    pool.run((block, _row_blocks(M, O * I, 0)), blas=False)
     w = weights[0] if len(weights) == 1 else weights
     cache = None if packs.current() else (rows, w, x.shape)
     return y.reshape(*x.shape[:-1], O), cache
@@ -222,7 +222,7 @@ def _input_gradient(dh, w, before, blocks=None):
             )
         )
 
-    pool.run((block, enumerate(blocks)))
+    pool.run((block, enumerate(blocks)), blas=False)
     return dx, sums.sum(0)
 
 

@@ -4,7 +4,16 @@ Each has an attribute `levels`: the instruction sets that its family knows. At t
 which is there to be read and tested, "auto" prefers the other kernels, whose products BLAS does.
 """
 
-from minibert.kernels import c_attention, c_dropout, c_embedding, c_int8, c_linear, c_rows, suited
+from minibert.kernels import (
+    c_adam,
+    c_attention,
+    c_dropout,
+    c_embedding,
+    c_int8,
+    c_linear,
+    c_rows,
+    suited,
+)
 from minibert.kernels.arrays import keep_freed_memory
 from minibert.kernels.c_library import FLOAT
 
@@ -24,6 +33,8 @@ _PAIRS = {
 KERNELS = {}
 for _name, _module in _PAIRS.items():
     KERNELS |= suited.pair(_name, _module)
+for _name in ("adamw_update", "bert_adam_update", "sum_of_squares"):
+    KERNELS[_name] = getattr(c_adam, _name)
 for _kernel in KERNELS.values():
     _kernel.levels = FLOAT
 for _name in ("int8_linear_forward", "int8_matmul", "quantize_affine"):
@@ -32,7 +43,8 @@ for _name in ("int8_linear_forward", "int8_matmul", "quantize_affine"):
 keep_freed_memory()
 
 
-def is_worth_it(name):
-    """Whether "auto" takes this kernel: always, but at a scalar level that nobody asked for."""
-    levels = KERNELS[name].levels
-    return levels.name != "scalar" or bool(levels.wanted) or name == "quantize_affine"
+def is_worth_it(kernel):
+    """Whether "auto" takes a kernel: always, but at a scalar level that nobody asked for."""
+    levels = getattr(kernel, "levels", None)
+    slow = levels is not None and levels.name == "scalar" and not levels.wanted
+    return not slow or kernel is c_int8.quantize_affine

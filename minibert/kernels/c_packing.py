@@ -38,7 +38,7 @@ class Packed:
             rows = some.stop - some.start
             check(lib.minibert_pack(level, source + some.start * row, row, col, place, rows, K))
 
-        pool.run((block, pool.even_blocks(N, _WORK * K, STEP)))
+        pool.run((block, pool.even_blocks(N, _WORK * K, STEP)), blas=False)
 
 
 def packed(*weights):

@@ -28,7 +28,7 @@ def gelu_forward(x):
     def block(at):
         check(lib.minibert_gelu(level, x_at + at.start, y_at + at.start, at.stop - at.start))
 
-    pool.run((block, pool.even_blocks(x.size, _WORK, 64)))  # (1)
+    pool.run((block, pool.even_blocks(x.size, _WORK, 64)), blas=False)  # (1)
     return y, x
 
 
@@ -42,7 +42,7 @@ def gelu_backward(dy, cache):
         m, n = at.start, at.stop - at.start
         check(lib.minibert_gelu_gradient(level, dy_at + m, x_at + m, dx_at + m, n))
 
-    pool.run((block, pool.even_blocks(x.size, _WORK, 64)))  # (1')
+    pool.run((block, pool.even_blocks(x.size, _WORK, 64)), blas=False)  # (1')
     return dx
 
 
@@ -65,7 +65,7 @@ def layernorm_forward(x, gamma, beta, eps=1e-12):
             )
         )
 
-    pool.run((block, pool.even_blocks(M, _WORK * D)))  # (2)
+    pool.run((block, pool.even_blocks(M, _WORK * D)), blas=False)  # (2)
     return y.reshape(x.shape), (xhat, inv_sigma, gamma, x.shape)
 
 
@@ -88,6 +88,6 @@ def layernorm_backward(dy, cache):
             )
         )
 
-    pool.run((block, enumerate(blocks)))  # (2')
+    pool.run((block, enumerate(blocks)), blas=False)  # (2')
     dgamma, dbeta = sums.sum(0)
     return dx.reshape(x_shape), dgamma, dbeta

@@ -30,8 +30,8 @@ def adamw_update(p, g, m, v, t, lr, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.01
     flat = _flat(p, g, m, v)
     if flat is None:
         return NotImplemented
-    numbers = *adamw_factors(t, lr, beta1, beta2, decay), eps, *_moment_numbers(t, beta1, beta2, scale)
-    _adamw(*flat, *map(F32, numbers))
+    factors = *adamw_factors(t, lr, beta1, beta2, decay), eps
+    _adamw(*flat, *map(F32, (*factors, *_moment_numbers(t, beta1, beta2, scale))))
 
 
 def bert_adam_update(p, g, m, v, t, lr, beta1=0.9, beta2=0.999, eps=1e-6, decay=0.01, scale=1.0):

@@ -53,7 +53,7 @@ def _drop(x, drop):
     def block(at):
         drop_elements(x_flat[at], y_flat[at], U32(drop.first + at.start), *mask)
 
-    pool.run((block, pool.row_blocks(x.size, _WORK)))
+    pool.run((block, pool.row_blocks(x.size, _WORK)), blas=False)
     return y
 
 

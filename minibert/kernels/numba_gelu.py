@@ -29,7 +29,8 @@ def gelu_forward(x):
     x = plain(x)
     y = np.empty_like(x)
     x_flat, y_flat = x.reshape(-1), y.reshape(-1)
-    pool.run((lambda at: _gelu(x_flat[at], y_flat[at]), pool.row_blocks(x.size, _WORK)))
+    blocks = pool.row_blocks(x.size, _WORK)
+    pool.run((lambda at: _gelu(x_flat[at], y_flat[at]), blocks), blas=False)
     return y, x
 
 
@@ -46,7 +47,7 @@ def gelu_backward(dy, cache):
     def block(at):
         _gelu_gradient(dy_flat[at], x_flat[at], dx_flat[at])
 
-    pool.run((block, pool.row_blocks(x.size, _WORK)))
+    pool.run((block, pool.row_blocks(x.size, _WORK)), blas=False)
     return dx
 
 

@@ -14,6 +14,7 @@ import time
 
 try:
     import numba
+    from llvmlite.binding import ffi as llvm
     from numba.core import event
     from numba.core.compiler_lock import global_compiler_lock
 except Exception as error:  # a Numba that does not fit this NumPy or Python fails in many ways
@@ -99,10 +100,23 @@ def _is_ours(event):
 
 event.register("numba:compile", _Announcer())
 
+# A child made while another thread compiles would wait for that thread, which it has not. So a fork
+# waits until nobody compiles.
+_LOCKS = [global_compiler_lock, getattr(llvm.lib, "_lock", None)]
+_LOCKS = [lock for lock in _LOCKS if lock is not None]
+
+
+def _before_fork():
+    for lock in _LOCKS:
+        lock.__enter__()
+
+
+def _after_fork():
+    for lock in reversed(_LOCKS):
+        lock.__exit__(None, None, None)
+
+
 if hasattr(os, "register_at_fork"):
-    # A child made while another thread compiles would wait for that thread, which it has not.
     os.register_at_fork(
-        before=global_compiler_lock.acquire,
-        after_in_parent=global_compiler_lock.release,
-        after_in_child=global_compiler_lock.release,
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
     )

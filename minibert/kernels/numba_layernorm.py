@@ -20,7 +20,12 @@ import numpy as np
 
 from minibert.kernels import pool
 from minibert.kernels.arrays import as_rows, cotangent_rows, linear_fits, plain
-from minibert.kernels.numba_dropout import NO_DROPOUT, drop_elements, mask_numbers
+from minibert.kernels.numba_dropout import (
+    NO_DROPOUT,
+    drop_elements,
+    first_number,
+    mask_numbers,
+)
 from minibert.kernels.numba_jit import REORDER, jit
 from minibert.kernels.numba_linear import weight_gradient
 from minibert.kernels.numba_math import keeps
@@ -40,7 +45,7 @@ def layernorm_forward(x, gamma, beta, eps=1e-12):
     def block(at):
         _normalize(z[at], gamma, beta, F32(eps), xhat[at], inv_sigma[at], y[at])
 
-    pool.run((block, pool.row_blocks(M, _WORK * D)))
+    pool.run((block, pool.row_blocks(M, _WORK * D)), blas=False)
     return y.reshape(x.shape), (xhat, inv_sigma, gamma, x.shape)
 
 
@@ -64,31 +69,31 @@ def linear_add_layernorm_forward(x, w, b, residual, gamma, beta, eps=1e-12, drop
     b, gamma, beta = map(plain, (b, gamma, beta))
     M, D = residual_rows.shape
     xhat, y, inv_sigma = np.empty((M, D), F32), np.empty((M, D), F32), np.empty(M, F32)
-    mask = mask_numbers(drop, M * D)
+    mask, first = mask_numbers(drop, M * D), first_number(drop)
 
     def block(at):
         z = xhat[at]  # the product, then the sum, then the normalized row: all in one place
         np.matmul(rows[at], w.T, out=z)
-        _add(z, b, residual_rows[at], U32(at.start * D), *mask)  # (1)
+        _add(z, b, residual_rows[at], U32(first + at.start * D), *mask)  # (1)
         _normalize(z, gamma, beta, F32(eps), z, inv_sigma[at], y[at])
 
     pool.run((block, pool.row_blocks(M, 2 * w.size + _WORK * D)))
-    cache = rows, w, xhat, inv_sigma, gamma, mask, x.shape, shape
+    cache = rows, w, xhat, inv_sigma, gamma, mask, first, x.shape, shape
     return y.reshape(shape), cache
 
 
 def linear_add_layernorm_backward(dy, cache):
     """dx, dw, db, dresidual, dgamma, dbeta."""
-    rows, w, xhat, inv_sigma, gamma, mask, x_shape, shape = cache
+    rows, w, xhat, inv_sigma, gamma, mask, first, x_shape, shape = cache
     dx = np.empty(rows.shape, F32)
     dz, dh, dgamma, dbeta = _backward(
-        cotangent_rows(dy, shape), xhat, inv_sigma, gamma, mask, w, dx
+        cotangent_rows(dy, shape), xhat, inv_sigma, gamma, mask, first, w, dx
     )
     dw, db = weight_gradient(dh, rows)  # (1')
     return dx.reshape(x_shape), dw, db, dz.reshape(shape), dgamma, dbeta
 
 
-def _backward(dy, xhat, inv_sigma, gamma, mask, w=None, dx=None):
+def _backward(dy, xhat, inv_sigma, gamma, mask, first=0, w=None, dx=None):
     """dz, dropout'(dz), dgamma, dbeta; with w also dx = dropout'(dz) W."""
     M, D = xhat.shape
     dz = np.empty((M, D), F32)
@@ -100,7 +105,8 @@ def _backward(dy, xhat, inv_sigma, gamma, mask, w=None, dx=None):
         i, at = job
         _normalize_gradient(dy[at], xhat[at], inv_sigma[at], gamma, dz[at], sums[i])
         if dh is not dz:
-            drop_elements(dz[at].reshape(-1), dh[at].reshape(-1), U32(at.start * D), *mask)
+            n = U32(first + at.start * D)
+            drop_elements(dz[at].reshape(-1), dh[at].reshape(-1), n, *mask)
         if w is not None:
             np.matmul(dh[at], w, out=dx[at])  # (1')
 

@@ -31,7 +31,8 @@ def softmax_forward(s):
     """p, and p for the backward."""
     rows = as_rows(s)
     p = np.empty_like(rows)
-    pool.run((lambda at: _softmax(rows[at], p[at]), pool.row_blocks(len(p), _WORK * p.shape[1])))
+    blocks = pool.row_blocks(len(p), _WORK * p.shape[1])
+    pool.run((lambda at: _softmax(rows[at], p[at]), blocks), blas=False)
     p = p.reshape(s.shape)
     return p, p
 
@@ -44,7 +45,7 @@ def softmax_backward(dp, cache):
     def block(at):
         _softmax_gradient(dp[at], p[at], ds[at])
 
-    pool.run((block, pool.row_blocks(len(p), _WORK * p.shape[1])))
+    pool.run((block, pool.row_blocks(len(p), _WORK * p.shape[1])), blas=False)
     return ds.reshape(cache.shape)
 
 
@@ -63,7 +64,7 @@ def softmax_cross_entropy_forward(logits, labels, *, ignore_index=-100, smoothin
     def block(at):
         _cross_entropy(z[at], y[at], F32(smoothing), losses[at], lse[at])
 
-    pool.run((block, pool.row_blocks(len(z), _WORK * z.shape[1])))
+    pool.run((block, pool.row_blocks(len(z), _WORK * z.shape[1])), blas=False)
     return losses.sum() / n, (z, y, F32(smoothing), lse, n, logits.shape)
 
 
@@ -75,7 +76,7 @@ def softmax_cross_entropy_backward(dloss, cache):
     def block(at):
         _cross_entropy_gradient(F32(dloss / n), z[at], y[at], smoothing, lse[at], dz[at])
 
-    pool.run((block, pool.row_blocks(len(z), _WORK * z.shape[1])))
+    pool.run((block, pool.row_blocks(len(z), _WORK * z.shape[1])), blas=False)
     return dz.reshape(shape)
 
 

@@ -10,12 +10,12 @@ blocks and lets `run` go over them. Three rules:
   caller does everything itself. Otherwise it begins at once, and waits in the end only for
   threads that did begin: one that the system wakes too late finds nothing left to do.
 
-What it costs, in blocks of 150 us, on two processors:
+What a run costs, as a share of a block of 150 us, on two processors:
 
-    two blocks, the machine otherwise idle        1.27    of it woken threads' delay  .25
-    one block, or two that are empty               .03
-    the same, with BLAS held that had one thread   .05
-    the same, with BLAS held that had several      .15
+    two blocks, over the time of one          1/4     waking a thread, passing on the lock
+    one block                                 1/80
+    one block, BLAS held at one thread        1/20    where it had one already
+                                              1/16    where it had several
 
 A run that Ctrl-C ends leaves the pool as it was. After a fork the child starts a pool of its own
 when it first needs one.
@@ -91,7 +91,7 @@ def run(*jobs, blas=True):
     *jobs : (function, blocks)
         The blocks of several jobs run side by side; they must not depend on one another.
     blas : bool
-        False where no function calls BLAS: holding it at one thread costs two microseconds.
+        False where no function calls BLAS: holding it at one thread costs some microseconds.
 
     Raises
     ------

@@ -9,8 +9,8 @@
 
 Sources, and the same equations on whole arrays: minibert/train/optimizers.py, whose numbers these
 are. Updating the parameter arrays is what an optimizer is for: these are the only ops that
-overwrite their arguments. Their kernels give the same bits in one pass over memory; here the work is
-done in blocks that fit the cache, since the formulas read and write each array many times over.
+overwrite their arguments. Their kernels give the same bits in one pass over memory; here the work
+is done in blocks that fit the cache, since the formulas read and write each array many times over.
 """
 
 import math

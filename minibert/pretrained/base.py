@@ -188,22 +188,6 @@ class BertModel:
             result["loss"] = float(loss_forward(out.logits, labels, self.config, self.head)[0])
         return result
 
-    def encode(self, ids, segments=None, keep=None, *, want=frozenset()):
-        """The encoder's output alone, in evaluation mode: what a student learns from.
-
-        Parameters
-        ----------
-        ids, segments, keep, want
-            See `minibert.model.encoder_forward`; the hidden states of padded places are there.
-
-        Returns
-        -------
-        Encoded
-        """
-        return bert_infer(
-            self._params, self.config, ids, segments, keep, want=want, packs=self._packs
-        ).encoded
-
     def eval(self):
         """The model itself: calls are always in evaluation mode. For programs that say it."""
         return self

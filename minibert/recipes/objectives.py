@@ -10,6 +10,7 @@ from minibert.model import (
     Output,
     bert_backward,
     bert_forward,
+    bert_infer,
     check_batch,
     encoder_backward,
     encoder_forward,
@@ -36,11 +37,14 @@ class TransformerDistillation:
         self.teacher, self.spec = teacher, spec
         # The scores of all layers are the largest arrays there are.
         self.want = frozenset({"hidden", "scores"} if spec.attention else {"hidden"})
+        self.packs = F.Packs()  # of the teacher, which stays as it is
         self.params = init_projections(student_config.hidden, teacher.config.hidden, seed)
 
     def __call__(self, model, batch, drop):
         inputs = check_batch(*_inputs(batch))
-        taught = self.teacher.encode(*inputs, want=self.want)
+        taught = bert_infer(
+            self.teacher.params, self.teacher.config, *inputs, want=self.want, packs=self.packs
+        ).encoded
         encoded, cache = encoder_forward(
             model.params, model.config, *inputs, want=self.want, drop=drop
         )

@@ -1,14 +1,14 @@
 """Remember what a function makes of strings: texts use few words, again and again.
 
-A text of ten million characters has two million words, but hardly 70 thousand different ones. As
-a dict that works out what it does not hold, ``map(remembered.__getitem__, words)`` looks words up
-without a line of Python for those that have been seen.
+Ten million characters of English are two million words, but fifty thousand different ones. This is
+a dict that works out what it does not hold: ``map(remembered.__getitem__, words)`` runs no line of
+Python for words that have been seen.
 """
 
 from collections.abc import Callable
 
-MOST = 1 << 16  # strings remembered; some 15 MB with the few ids that each has
-LONGEST = 24  # characters; longer strings hardly ever come again, and would take the room
+MOST = 1 << 16  # strings remembered; with the few ids that each has some 10 MB
+LONGEST = 100  # characters; longer strings hardly ever come again
 
 
 class Remembered(dict):

@@ -38,9 +38,12 @@ def environment():
         "variables": {
             k: v
             for k, v in sorted(os.environ.items())
-            if k.endswith("_NUM_THREADS") or k.startswith(("MINIBERT_KERNELS", "MINIBERT_THREADS")) or k.endswith("_LEVEL")
+            if k.endswith("_NUM_THREADS") or k in _OURS
         },
     }
+
+
+_OURS = {f"MINIBERT_{of}" for of in ("KERNELS", "THREADS", "FLOAT_LEVEL", "INT8_LEVEL")}
 
 
 def write_environment(folder):

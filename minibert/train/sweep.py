@@ -1,8 +1,12 @@
 """All parameters at once: what an optimizer does to each number, on all threads.
 
-The formulas are elementwise and bound by memory. So the arrays are cut into pieces of a fixed size,
-whatever their number, and the pieces of all arrays are handed to the pool together: the threads wait
-for one another once, and the pieces, and thereby every bit, do not depend on the number of threads.
+The formulas are elementwise and bound by memory: 28 bytes of traffic a number for an update, 4 for
+a norm. The arrays are cut into pieces of a fixed size, and the pieces of all arrays are handed to
+the pool together: the threads wait for one another once, and the pieces, and thereby every bit, do
+not depend on the number of threads.
+
+Two thirds of tinybert-4l-312 are the word embeddings. Most rows of their gradient are zeros, but
+their moments, and with them the words, go on moving: the formulas ask for every row, every step.
 """
 
 import numpy as np

@@ -44,7 +44,8 @@ def test_what_is_missing_is_said(name, capsys, monkeypatch):
 
 def test_the_reason_of_a_failed_build(capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "minibert._c", None)
-    monkeypatch.delitem(sys.modules, "minibert.kernels.c_int8", raising=False)
+    for name in ("c_int8", "c_library"):
+        monkeypatch.delitem(sys.modules, f"minibert.kernels.{name}", raising=False)
     line = report(capsys)["c extension"]
     assert not line["ok"]
     assert "the C extension is missing" in line["detail"]

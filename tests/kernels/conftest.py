@@ -16,6 +16,25 @@ def numba():
         yield kernels
 
 
+@pytest.fixture(params=["numba", "c-scalar", "c-avx2", "c-avx512", "c-amx"])
+def engine(request):
+    """The ops with the float32 kernels of Numba, or of C at a level; a skip with the reason."""
+    provider, _, level = request.param.partition("-")
+    reason = kernels.available(provider)[1]
+    if reason:
+        pytest.skip(reason)
+    if provider == "numba":
+        with kernels.use("numba"):
+            yield kernels
+        return
+    from minibert.kernels.c_library import FLOAT
+
+    if FLOAT.known[level]:
+        pytest.skip(f"{level}: {FLOAT.known[level]}")
+    with kernels.use("c"), FLOAT.use(level):
+        yield kernels
+
+
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of 16 rows, or of one head, so that small arrays already have many of them."""

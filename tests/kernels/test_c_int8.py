@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minibert import ops
+from minibert import kernels, ops
 from minibert.ops import QRows, QTensor
 
 c_int8 = pytest.importorskip(
     "minibert.kernels.c_int8", reason="the C extension was not built", exc_type=ImportError
 )
+
+from minibert.kernels import c_library  # noqa: E402
+from minibert.kernels.c_library import NULL  # noqa: E402
 
 LENGTHS = [1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129]
 ROWS = [(1, 1), (2, 3), (3, 5), (4, 4), (5, 7), (64, 2), (67, 13)]
@@ -213,18 +216,22 @@ def test_levels():
         if why:
             with pytest.raises(ValueError, match=name):
                 c_int8.use_level(name)
-    assert c_int8.lib.minibert_int8_matmul(99, *[c_int8.ffi.NULL] * 3, 1, 1, 1) == -1
+    assert c_int8.lib.minibert_int8_matmul(99, *[NULL] * 3, 1, 1, 1) == -1
 
 
 def test_what_is_offered_to_auto():
     """Without vector instructions BLAS is faster, and C gives way unless it is asked for."""
-    code = "from minibert.kernels import c_int8; print('int8_matmul' in c_int8.KERNELS)"
+    code = "from minibert import kernels as F; F.use('auto'); print(F.source('int8_matmul'))"
     environment = os.environ | {"MINIBERT_INT8_LEVEL": "scalar"}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "True\n"
-    assert "quantize_affine" in c_int8.KERNELS
+    assert done.stdout == "c\n"
+    with c_int8.use_level("scalar"), kernels.use("auto"):
+        assert kernels.source("int8_matmul") != "c"
+        assert kernels.source("quantize_affine") == "c"
+    with c_library.FLOAT.use("scalar"), kernels.use("auto"):
+        assert kernels.source("linear_forward") != "c"
 
 
 def test_rows_split_over_threads():

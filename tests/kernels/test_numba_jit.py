@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 pytest.importorskip("numba")
-from minibert.kernels import numba_jit, numba_ops  # noqa: E402, F401  (the kernels)
+from minibert.kernels import numba_jit, numba_ops  # noqa: F401  (the kernels)
 
 PATIENCE = 240
 

@@ -75,14 +75,37 @@ def test_an_error_in_the_block_restores_too(providers):
 
 def test_auto_prefers_c_to_numba_to_numpy(providers):
     providers(
-        numba={"relu_forward": lambda x: "numba", "tanh_forward": lambda x: "numba"},
-        c={"relu_forward": lambda x: "c"},
+        numba={"gelu_forward": lambda x: "numba", "softmax_forward": lambda x: "numba"},
+        c={"gelu_forward": lambda x: NotImplemented if x.ndim > 2 else "c"},
     )
     with F.use("auto"):
-        names = "relu_forward", "tanh_forward", "gelu_forward"
+        names = "gelu_forward", "softmax_forward", "tanh_forward"
         assert [F.source(name) for name in names] == ["c", "numba", "numpy"]
-        assert F.relu_forward(X) == "c"
-        assert F.tanh_forward(X) == "numba"
+        assert F.gelu_forward(X) == "c"
+        assert F.gelu_forward(X[None]) == "numba"
+        assert F.softmax_forward(X) == "numba"
+        assert F.softmax_forward(X.astype(float))[0].dtype == float  # which no kernel takes
+
+
+def test_numbas_kernels_are_named():
+    functions, reason = F.available("numba")
+    if reason:
+        pytest.skip(reason)
+    assert functions.keys() == set(F.NUMBA_OPS)
+
+
+def test_numba_is_not_imported_for_what_c_does():
+    if F.available("c")[1]:
+        pytest.skip(F.available("c")[1])
+    out, error = python("""
+import sys
+import minibert
+from minibert.kernels.c_library import FLOAT
+model = minibert.BertForSequenceClassification(minibert.preset("tinybert-4l-312"))
+model([[2, 3, 4, 5], [2, 3, 4, 0]], [[1, 1, 1, 1], [1, 1, 1, 0]])
+print(FLOAT.name != "scalar", "numba" in sys.modules)
+""")
+    assert out in ("True False", "False True"), error
 
 
 @pytest.mark.parametrize("level", ["numba", "c"])
@@ -235,7 +258,7 @@ import sys
 sys.modules["numba"] = None
 from minibert import kernels as F
 F.use("auto")
-print(F.source("gelu_forward"))
+print(F.source("softmax_forward"))
 F.use("numba")
 """
     out, error = python(code)

@@ -131,15 +131,18 @@ def test_ctrl_c_at_any_moment(set_threads):
     def interrupt(*_):
         raise KeyboardInterrupt
 
+    def run_until_then():
+        signal.setitimer(signal.ITIMER_REAL, random_delay.uniform(1e-4, 3e-3))
+        while True:
+            pool.run((block, pool.blocks(4, 1)))
+
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         with threadpool_limits(2, user_api="blas"):
             counts = pool._BLAS.counts()
             for _ in range(60):
                 with pytest.raises(KeyboardInterrupt):
-                    signal.setitimer(signal.ITIMER_REAL, random_delay.uniform(1e-4, 3e-3))
-                    while True:
-                        pool.run((block, pool.blocks(4, 1)))
+                    run_until_then()
                 assert_two_threads_work()
                 assert pool._BLAS.counts() == counts
     finally:

@@ -17,7 +17,7 @@ from minibert.model.params import layer_prefix, layer_view
 from minibert.ops import Drop
 
 WANT = frozenset({"hidden", "scores"})
-LEVELS = ("numba",)
+LEVELS = ("numba", "scalar", "avx2", "avx512", "amx")
 # Each array along a few random directions: a model has thousands of entries, and an array that is
 # wrong in one of them is wrong along every direction.
 DIRECTIONS = {"limit": 8, "directions": 3}
