@@ -5,10 +5,11 @@ How to read its table:
 work        what was done, with its sizes: (B,L) is texts and tokens a text
 minibert    our median; beside it the peers' medians, with the same weights on the same inputs
 x torch     PyTorch's median over ours: above 1 we are ahead. A ratio is between works that took
-            turns in one run; a time alone says more about how busy the machine was
+            turns in one run; a time alone says more about how busy the machine was. Of memory it
+            is our share of PyTorch's: below 1 we are ahead
 x best      the least of the ratios: to the fastest peer
 must        what the library wants to reach, against the peers that its row is about, and in
-go for      the next column what it would like to; "<=" of a memory is our share of the peer's
+go for      the next column what it would like to
 reached     no; yes (must); or go for
 of peak     the row's useful operations a second, as a share of this machine's best large float32
             product, by NumPy's BLAS or our own kernels, measured just before. Of training, three

@@ -1,4 +1,4 @@
-"""How busy other programs keep the machine just now.
+"""How busy other programs keep the machine while we measure.
 
 Engines whose threads wait for one another at every product lose far more to a neighbour than
 those whose threads seldom meet: on a busy machine a ratio says which one that is, and no more.
@@ -8,37 +8,37 @@ import os
 import time
 from pathlib import Path
 
-LIMIT = 0.2  # processors, for each thread of ours, from which on the ratios are not to be trusted
+LIMIT = 0.15  # of the processors that we use: from there on the ratios are not to be trusted
 
 
-def others(seconds=0.5):
-    """Processors, of those that we may run on, that are in use while we sleep.
+class Others:
+    """What others use from now on, of the processors that this process may run on."""
 
-    Parameters
-    ----------
-    seconds : float
-        To look.
+    def __init__(self):
+        self._start, self._worked = time.perf_counter(), _worked_by_others()
 
-    Returns
-    -------
-    float or None
-        What a host took from a virtual machine counts too. None where the system does not tell.
-    """
+    def processors(self):
+        """How many they kept busy on average since the start; None where the system does not tell.
+
+        What the host of a virtual machine took away counts too.
+        """
+        now = _worked_by_others()
+        if now is None or self._worked is None:
+            return None
+        elapsed = time.perf_counter() - self._start
+        return max((now - self._worked) / max(elapsed, 1e-3), 0.0)
+
+
+def _worked_by_others():
+    """Seconds that these processors have worked, but for ourselves and our ended children."""
     try:
-        before = _ticks()
-        time.sleep(seconds)
-        return (_ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds
-    except (OSError, ValueError, AttributeError):
+        ours = {f"cpu{i}" for i in os.sched_getaffinity(0)}
+        lines = Path("/proc/stat").read_text(encoding="utf-8").splitlines()
+    except (OSError, AttributeError):
         return None
-
-
-def _ticks():
-    """Clock ticks that these processors have worked since the start of the machine."""
-    ours = {f"cpu{i}" for i in os.sched_getaffinity(0)}
-    lines = Path("/proc/stat").read_text(encoding="utf-8").splitlines()
-    total = 0
-    for name, *ticks in (line.split() for line in lines):
+    ticks = 0
+    for name, *counts in (line.split() for line in lines if line):
         if name in ours:
-            user, nice, system, _idle, _waiting, *interrupts_and_host = map(int, ticks[:8])
-            total += user + nice + system + sum(interrupts_and_host)
-    return total
+            user, nice, system, _idle, _waiting, *interrupts_and_host = map(int, counts[:8])
+            ticks += user + nice + system + sum(interrupts_and_host)
+    return ticks / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])

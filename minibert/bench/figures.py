@@ -25,10 +25,14 @@ def draw(rows):
     memory = [row for row in attention if row.unit == "MB"]
     drawn = {
         "latency-batch": _lines(batches, "batch", "texts of 128 tokens", "ms"),
-        "time-per-token": _lines(batches, "batch", "texts of 128 tokens", "μs a token", _per_token),
+        "time-per-token": _lines(
+            batches, "batch", "texts of 128 tokens", "μs a token", log_y=False, scaled=_per_token
+        ),
         "latency-length": _lines(lengths, "length", "tokens of one text", "ms"),
         "attention-length": _lines(times, "length", "tokens", "ms"),
-        "memory-length": _lines(memory, "length", "tokens", "MB beside q, k and v"),
+        "memory-length": _lines(
+            memory, "length", "tokens", "MB beside q, k and v", log_x=False, log_y=False
+        ),
     }
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
@@ -42,8 +46,11 @@ def _per_token(milliseconds, at):
     return 1e3 * milliseconds / (at["batch"] * at["length"])
 
 
-def _lines(rows, size, x_label, y_label, scaled=None):
-    """One line an engine, ours first; None where there is too little to draw."""
+def _lines(rows, size, x_label, y_label, *, log_x=True, log_y=True, scaled=None):
+    """One line an engine, ours first; None where there is too little to draw.
+
+    What should be flat, or proportional to the size, is drawn from zero on.
+    """
     curves = {OURS: ([], [])}
     for row in sorted(rows, key=lambda row: row.at[size]):
         for name, figure in row.figures.items():
@@ -53,7 +60,12 @@ def _lines(rows, size, x_label, y_label, scaled=None):
     curves = {name: curve for name, curve in curves.items() if len(curve[0]) > 1}
     if not curves:
         return None
-    figure = plot.lines(curves, x_label=x_label, y_label=y_label, log_x=True, log_y=scaled is None)
-    if scaled:
-        figure.axes[0].set_ylim(bottom=0)
+    figure = plot.lines(curves, x_label=x_label, y_label=y_label, log_x=log_x, log_y=log_y)
+    (ax,) = figure.axes
+    sizes = sorted({row.at[size] for row in rows})
+    ax.set_xticks(sizes, [f"{n}" for n in sizes])
+    if not log_y:
+        ax.set_ylim(bottom=0)
+    if not log_x:
+        ax.set_xlim(left=0)
     return figure

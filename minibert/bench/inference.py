@@ -5,7 +5,7 @@ The peer gets the sentences padded to the longest, we get the very same arrays, 
 padding away is ours to do, inside the time.
 """
 
-from minibert.bench import goals, inputs, peers
+from minibert.bench import goals, inputs, memory, peers
 from minibert.bench.compare import agree
 from minibert.bench.rows import OURS, Row
 from minibert.config import preset
@@ -80,6 +80,7 @@ def rows(run):
         sizes = [(batch, LENGTH) for batch in MORE_BATCHES] + [(1, length) for length in LENGTHS]
         for size in sizes:
             yield measure(f"inference ({size[0]},{size[1]})", inputs.random_ids(config, *size))
+        yield _memory(run, BATCHES[-1])
 
 
 def _sentences(run, config, measure):
@@ -95,6 +96,12 @@ def _sentences(run, config, measure):
     ids, mask = batch["input_ids"], batch["attention_mask"]
     note = f"padded to {ids.shape[1]}, {mask.mean():.0%} of it tokens; "
     return measure(work, ids, mask, goal=goals.SENTENCES, note=note)
+
+
+def _memory(run, batch):
+    found = memory.measure(run, "inference", batch, LENGTH)
+    note = "weights and activations" if found else memory.UNKNOWN
+    return Row(f"inference ({batch},{LENGTH}), peak memory", found, unit="MB", note=note)
 
 
 def _errors(work, works, there):

@@ -40,8 +40,8 @@ def line(row, peers):
     """One row; its note stands on a line of its own."""
     cells = [row.work, _figure(row, OURS)]
     cells += [_figure(row, name) for name in peers]
-    cells += [_times(row.ratios.get(name)) for name in peers]
-    cells += [_times(row.ratio_to_best)] if len(peers) > 1 else []
+    cells += [_ratio(row, row.ratios.get(name)) for name in peers]
+    cells += [_ratio(row, row.ratio_to_best)] if len(peers) > 1 else []
     cells += [_wanted(row, "must"), _wanted(row, "go_for"), _reached(row)]
     cells += ["" if row.fraction is None else f"{row.fraction:.0%}"]
     cells += [f"{max(row.errors.values()):.0e}" if row.errors else ""]
@@ -63,8 +63,11 @@ def _figure(row, name):
     return f"{number(row.figures[name].median)} {row.unit}"
 
 
-def _times(ratio):
-    return "" if ratio is None else f"{ratio:.2f}x"
+def _ratio(row, ratio):
+    """The peer's time over ours; our memory as a share of the peer's."""
+    if ratio is None:
+        return ""
+    return f"{1 / ratio:.2f} of" if row.unit == "MB" else f"{ratio:.2f}x"
 
 
 def _wanted(row, which):
@@ -73,7 +76,7 @@ def _wanted(row, which):
         return ""
     return {
         "speedup": f">= {wanted:g}x",
-        "share": f"<= {wanted:g}",
+        "share": f"<= {wanted:g} of",
         "limit": f"<= {wanted:g} {row.unit}",
     }[row.goal.kind]
 

@@ -65,14 +65,10 @@ def run(args):
     pool.set_threads(run.threads)
     peers.set_threads(run.peers, run.threads)
     suites = SUITES if args.what == "all" else (args.what,)
+    others = busy.Others()
     machine = {found.name: found.detail for found in doctor.examine()}
-    rows, ceilings, in_use = {}, {}, busy.others()
-    if (in_use or 0.0) > busy.LIMIT * run.threads:
-        warnings.warn(
-            f"other programs use {in_use:.1f} processors: engines whose threads wait for one "
-            "another suffer most, so the ratios are not to be trusted",
-            stacklevel=1,
-        )
+    _warn(others, run.threads)
+    rows, ceilings, others = {}, {}, busy.Others()
     try:
         with redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
             for name in ("cpu", "kernels", "float levels"):
@@ -82,16 +78,28 @@ def run(args):
     except MismatchError as mismatch:
         print(f"minibert: error: {mismatch}", file=sys.stderr)
         return 1
+    _warn(others, run.threads)
     if args.json:
         with text_output(args.json) as stream:
             report = _report(run, rows, ceilings)
-            report |= {"machine": machine, "processors_in_use_by_others": in_use}
+            report |= {"machine": machine, "processors_in_use_by_others": others.processors()}
             json.dump(report, stream, indent=1)
             stream.write("\n")
     if args.out:
         for name, figure in draw(rows).items():
             print(plot.save(figure, args.out / f"{name}.png"), file=sys.stderr)
     return 0
+
+
+def _warn(others, threads):
+    """Say so where the machine is not ours alone."""
+    processors = others.processors() or 0.0
+    if processors > busy.LIMIT * threads:
+        warnings.warn(
+            f"other programs use {processors:.1f} processors: engines whose threads wait for one "
+            "another suffer most, so the ratios are not to be trusted",
+            stacklevel=2,
+        )
 
 
 def _suite(name, run):

@@ -10,6 +10,7 @@ fastmath         "reassoc" lets a sum run in several lanes, "contract" allows fu
 
 import os
 import sys
+import threading
 import time
 
 try:
@@ -60,12 +61,16 @@ class _Announcer(event.Listener):
 
     def __init__(self):
         self.depth, self.begun, self.done, self.seconds, self.said = 0, 0.0, 0, 0.0, False
+        self.timer = None
 
     def on_start(self, event):
         if _is_ours(event):
-            if self.depth == 0:
-                self._say()
+            if self.depth == 0 and not self.said:
                 self.begun = time.perf_counter()
+                # A thread says it: this one is about to compile, which may take long.
+                self.timer = threading.Timer(max(PATIENCE - self.seconds, 0), self._say)
+                self.timer.daemon = True
+                self.timer.start()
             self.depth += 1
 
     def on_end(self, event):
@@ -73,22 +78,23 @@ class _Announcer(event.Listener):
             self.depth -= 1
             self.done += 1
             if self.depth == 0:
+                self.timer.cancel()
                 self.seconds += time.perf_counter() - self.begun
 
     def _say(self):
-        if self.said or self.seconds < PATIENCE:
+        if self.said:
             return
         self.said = True
         if sys.stderr is None or os.environ.get("MINIBERT_QUIET", "0") not in ("", "0"):
             return
         left = sum(not kernel.signatures for kernel in _KERNELS)
-        seconds = max(left * self.seconds / max(self.done, 1), 1)
         often = "once"
         if _UNCACHED:
             often = "every time: no folder can be written to, set NUMBA_CACHE_DIR to one"
+        each = self.seconds / self.done if self.done else 1.0  # seconds
         print(
             f"minibert: compiling up to {left} kernels for this machine, {often} "
-            f"(about {seconds:.0f} s if all are needed)",
+            f"(about {max(left * each, 1):.0f} s if all are needed)",
             file=sys.stderr,
             flush=True,
         )

@@ -27,7 +27,7 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr(training.goals, "training", lambda batch, dropout: None)
     monkeypatch.setattr(attention, "LENGTHS", (8, 16))
     monkeypatch.setattr(ceiling, "SIZE", 64)
-    monkeypatch.setattr(busy, "others", lambda: 0.0)
+    monkeypatch.setattr(busy.Others, "processors", lambda self: 0.0)
     monkeypatch.setenv("MINIBERT_HOME", str(tmp_path / "nothing"))
     yield
     pool.set_threads(None)

@@ -114,7 +114,7 @@ def test_bad_arguments(words, capsys):
 
 
 def test_a_busy_machine_is_told(capsys, monkeypatch):
-    monkeypatch.setattr(command.busy, "others", lambda: 1.5)
+    monkeypatch.setattr(command.busy.Others, "processors", lambda self: 1.5)
     assert bench("attention", *ALONE, "--threads", "2") == 0
     assert "warning: other programs use 1.5 processors" in capsys.readouterr().err
 

@@ -40,6 +40,9 @@ def test_every_plot():
     x, y = curves(drawn["time-per-token"])["minibert"]
     assert (x, y) == ([1, 8], pytest.approx([10.0, 10.0]))  # microseconds
     assert drawn["time-per-token"].axes[0].get_ylim()[0] == 0
+    memory = drawn["memory-length"].axes[0]
+    assert (memory.get_xlim()[0], memory.get_ylim()[0]) == (0, 0)
+    assert [tick.get_text() for tick in memory.get_xticklabels()] == ["16", "32"]
 
 
 def test_one_point_is_no_line():

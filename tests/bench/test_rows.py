@@ -72,7 +72,7 @@ def test_the_table_lines_up():
     ("goal", "unit", "said"),
     [
         (Goal("limit", 64.0), "MB", "<= 64 MB"),
-        (Goal("share", 1.0, 0.7, ("torch",)), "MB", "<= 0.7"),
+        (Goal("share", 1.0, 0.7, ("torch",)), "MB", "<= 0.7 of"),
         (Goal("speedup", 9.0, None, ("torch",)), "ms", "no"),
         (Goal("speedup", 1.0, 1.4, ("torch",)), "ms", "go for"),
     ],

@@ -293,7 +293,7 @@ def test_exp_is_within_its_bound(engine):
     ratio = p[:, 0] / p[:, 1] / np.exp(x.astype(np.float64))
     # C rounds x log2(e), which costs the more the further down x is: 1e-6 of e^-86.
     in_c = engine.source("attention_forward") == "c"
-    slope = 0.0 if not in_c else 5e-8 if level_of_c() == "scalar" else 1.6e-8
+    slope = 0.0 if not in_c else 9e-8 if level_of_c() == "scalar" else 1.6e-8
     assert (np.abs(ratio - 1) < 1.2e-7 + 2 * 2**-24 + slope * np.abs(x)).all()
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from minibert.check import spec
 from minibert.check.cases import schedules
 from minibert.check.cases.case import Formula, plain_case
+from minibert.check.cases.model import LEVELS
 from minibert.check.cases.schedules import STEPS, random_gradients
 from minibert.ops.adam import FLUSH_EVERY
 from minibert.train import (
@@ -165,12 +166,12 @@ _OPTIONS = {"lr": 3e-3, "total_steps": STEPS + 2, "max_norm": 1.0}
 
 def _adamw_case(mode, schedule, missing):
     make = _steps(missing, schedule=schedule, warmup_steps=3, **_OPTIONS)
-    return plain_case("adamw", mode, make, _loops_adamw, adamw)
+    return plain_case("adamw", mode, make, _loops_adamw, adamw, levels=LEVELS)
 
 
 def _bert_adam_case(missing, mode="", **more):
     make = _steps(missing, warmup=0.2, **_OPTIONS, **more)  # of 2.4 steps
-    return plain_case("bert-adam", mode, make, _loops_bert_adam, bert_adam)
+    return plain_case("bert-adam", mode, make, _loops_bert_adam, bert_adam, levels=LEVELS)
 
 
 FORMULAS = (
@@ -192,7 +193,7 @@ FORMULAS = (
             ),
             _adamw_case("linear", "linear", [(3, "dense.weight"), (8, "LayerNorm.bias")]),
             _adamw_case("cosine", "cosine", [(0, "dense.bias")]),
-            plain_case("adamw-many", "", _many, _loops_many, many_updates),
+            plain_case("adamw-many", "", _many, _loops_many, many_updates, levels=LEVELS),
         ),
     ),
     Formula(
