@@ -88,10 +88,22 @@ int minibert_linear(int level, const float *x, ptrdiff_t row, ptrdiff_t col, con
 }
 
 int minibert_linear_gelu(int level, const float *x, const void *packed, const float *b, float *h,
-                         float *y, size_t M, size_t N, size_t K)
+                         float *y, size_t y_row, size_t M, size_t N, size_t K)
 {
     Level l = usable(level);
-    return l.product ? l.fused->linear_gelu(l.product->product, x, packed, b, h, y, M, N, K) : -1;
+    return l.product ? l.fused->linear_gelu(l.product->product, x, packed, b, h, y, y_row, M, N, K) : -1;
+}
+
+int minibert_add_layernorm(int level, float *z, const float *b, const float *residual,
+                           const float *gamma, const float *beta, float eps,
+                           const minibert_drop *drop, float *xhat, float *inv_sigma, float *y,
+                           size_t M, size_t N)
+{
+    Level l = usable(level);
+    if (!l.fused)
+        return -1;
+    l.fused->add_layernorm(z, b, residual, gamma, beta, eps, drop, xhat, inv_sigma, y, M, N);
+    return 0;
 }
 
 int minibert_linear_add_layernorm(int level, const float *x, const void *packed, const float *b,

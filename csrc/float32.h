@@ -36,9 +36,9 @@ int minibert_pack(int level, const float *w, ptrdiff_t row, ptrdiff_t col, void 
 int minibert_linear(int level, const float *x, ptrdiff_t row, ptrdiff_t col, const void *packed,
                     const float *b, float *y, size_t y_row, size_t M, size_t N, size_t K);
 
-/* h = x w^T + b, y = gelu(h); h may be NULL. All without gaps. */
+/* h = x w^T + b, y = gelu(h); h may be NULL. The rows of both are y_row apart, x has no gaps. */
 int minibert_linear_gelu(int level, const float *x, const void *packed, const float *b, float *h,
-                         float *y, size_t M, size_t N, size_t K);
+                         float *y, size_t y_row, size_t M, size_t N, size_t K);
 
 /* y = layernorm(residual + dropout(x w^T + b)). xhat (M, N) and inv_sigma (M) are what the gradient
  * needs; both or none of them are NULL. All without gaps. */
@@ -46,6 +46,13 @@ int minibert_linear_add_layernorm(int level, const float *x, const void *packed,
                                   const float *residual, const float *gamma, const float *beta,
                                   float eps, const minibert_drop *drop, float *xhat,
                                   float *inv_sigma, float *y, size_t M, size_t N, size_t K);
+
+/* The second half of it, for a product that is there: z holds x w^T, and is overwritten with
+ * residual + dropout(z + b); y may be z. */
+int minibert_add_layernorm(int level, float *z, const float *b, const float *residual,
+                           const float *gamma, const float *beta, float eps,
+                           const minibert_drop *drop, float *xhat, float *inv_sigma, float *y,
+                           size_t M, size_t N);
 
 /* ---- rows */
 

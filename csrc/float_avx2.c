@@ -22,7 +22,8 @@ const row_functions rows_avx2 = {gelu, gelu_gradient, layernorm, layernorm_gradi
 const adam_functions adam_avx2 = {adamw, bert_adam, sum_of_squares};
 
 #include "fused.inc"
-const fused_functions fused_avx2 = {linear, linear_gelu, linear_add_layernorm};
+const fused_functions fused_avx2 = {linear, linear_gelu, linear_add_layernorm,
+                                     add_layernorm};
 
 #include "attention.inc"
 const attention_functions attention_avx2 = {attention_forward, attention_backward};

@@ -22,7 +22,8 @@ const row_functions rows_avx512 = {gelu, gelu_gradient, layernorm, layernorm_gra
 const adam_functions adam_avx512 = {adamw, bert_adam, sum_of_squares};
 
 #include "fused.inc"
-const fused_functions fused_avx512 = {linear, linear_gelu, linear_add_layernorm};
+const fused_functions fused_avx512 = {linear, linear_gelu, linear_add_layernorm,
+                                     add_layernorm};
 
 #include "attention.inc"
 const attention_functions attention_avx512 = {attention_forward, attention_backward};

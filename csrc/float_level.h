@@ -22,12 +22,15 @@ typedef struct {
                   const void *packed, const float *b, float *y, size_t y_row, size_t M, size_t N,
                   size_t K);
     int (*linear_gelu)(product_fn *product, const float *x, const void *packed, const float *b,
-                       float *h, float *y, size_t M, size_t N, size_t K);
+                       float *h, float *y, size_t y_row, size_t M, size_t N, size_t K);
     int (*linear_add_layernorm)(product_fn *product, const float *x, const void *packed,
                                 const float *b, const float *residual, const float *gamma,
                                 const float *beta, float eps, const minibert_drop *drop,
                                 float *xhat, float *inv_sigma, float *y, size_t M, size_t N,
                                 size_t K);
+    void (*add_layernorm)(float *z, const float *b, const float *residual, const float *gamma,
+                          const float *beta, float eps, const minibert_drop *drop, float *xhat,
+                          float *inv_sigma, float *y, size_t M, size_t N);
 } fused_functions; /* fused.inc */
 
 typedef struct {

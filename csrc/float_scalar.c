@@ -15,7 +15,8 @@ const row_functions rows_scalar = {gelu, gelu_gradient, layernorm, layernorm_gra
 const adam_functions adam_scalar = {adamw, bert_adam, sum_of_squares};
 
 #include "fused.inc"
-const fused_functions fused_scalar = {linear, linear_gelu, linear_add_layernorm};
+const fused_functions fused_scalar = {linear, linear_gelu, linear_add_layernorm,
+                                     add_layernorm};
 
 #include "attention.inc"
 const attention_functions attention_scalar = {attention_forward, attention_backward};

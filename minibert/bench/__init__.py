@@ -11,9 +11,9 @@ x best      the least of the ratios: to the fastest peer
 must        what the library wants to reach, against the peers that its row is about, and in
 go for      the next column what it would like to
 reached     no; yes (must); or go for
-of peak     the row's useful operations a second, as a share of this machine's best large float32
-            product, by NumPy's BLAS or our own kernels, measured just before. Of training, three
-            times the forward's; of padded texts, those of their tokens
+of peak     the row's useful operations a second, as a share of one large float32 product's, by
+            NumPy's BLAS or our own kernels, in the same turns. Of training, three times the
+            forward's; of padded texts, those of their tokens
 error       the largest distance to a peer's outputs, relative to their norm, found before timing
 
 A line below a row says in which way the peer was fastest, and how memory was counted. Every engine

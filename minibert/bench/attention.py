@@ -14,7 +14,6 @@ from minibert.bench.rows import OURS, Row
 HEADS, HEAD_SIZE = 12, 26
 LENGTHS = (128, 256, 512, 1024, 2048, 4096)
 LONGEST = LENGTHS[-1]
-PRODUCTS = True  # whether the work is made of matrix products
 
 
 def columns(chosen):
@@ -46,13 +45,10 @@ def _time(run, length):
     if "torch" in run.peers:
         works["torch"] = peers.torch_attention(q, k, v)
         errors["torch"] = agree(work, "torch", [(works[OURS](), works["torch"]())])
-    figures = run.time(works)
-    flops = 4 * length**2 * HEADS * HEAD_SIZE
     return Row(
         work,
-        figures,
+        **run.time(works, operations=4 * length**2 * HEADS * HEAD_SIZE),
         errors=errors,
-        fraction=run.fraction(flops, figures[OURS].median),
         at={"length": length},
         note="torch: scaled_dot_product_attention" if length == LENGTHS[0] and errors else "",
     )

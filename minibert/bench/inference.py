@@ -17,7 +17,6 @@ BATCHES, LENGTH = (1, 8, 32), 128
 MORE_BATCHES = (2, 4, 16)  # for the plots
 LENGTHS = (16, 32, 64, 256, 512)
 SENTENCES = 32
-PRODUCTS = True  # whether the work is made of matrix products
 
 
 def columns(chosen):
@@ -56,15 +55,12 @@ def rows(run):
                 onnx[masked] = peers.OnnxModel(theirs["eager"], masked, run.threads)
             works["onnxruntime"] = onnx[masked].inference(ids, mask)
         errors = _errors(work, works, ids if mask is None else mask)
-        figures = run.time(works)
         lengths = [ids.shape[1]] * len(ids) if mask is None else mask.sum(1).tolist()
-        flops = sum(encoder_flops(config, length) for length in lengths)
         return Row(
             work,
-            figures,
+            **run.time(works, sum(encoder_flops(config, length) for length in lengths)),
             goal=goal,
             errors=errors,
-            fraction=run.fraction(flops, figures[OURS].median),
             at={"batch": len(ids), "length": ids.shape[1], "tokens": sum(lengths)},
             note=note,
         )

@@ -57,10 +57,10 @@ def in_child(threads, engine, way, work, *sizes):
     """The peak in bytes, measured in this process."""
     from minibert.bench import peers
     from minibert.bench.peak import Peak
-    from minibert.kernels import pool
+    from minibert.kernels import set_threads
 
     peers.set_threads((engine,), threads)
-    pool.set_threads(threads)
+    set_threads(threads)
     prepare = {"inference": _inference, "training": _training, "attention": _attention}[work]
     for _ in range(2):
         prepare(engine, way, tiny=True)()()

@@ -42,8 +42,10 @@ class Row:
     goal : Goal, optional
     errors : dict of str to float
         Relative distance of our outputs from each peer's.
+    rates : dict of str to float
+        Operations a second of large matrix products in the same turns.
     fraction : float, optional
-        Of the rate of the machine's best large matrix product.
+        The work's own rate, as a share of the best of these.
     at : dict of str to int
         The sizes, for plots.
     note : str
@@ -54,6 +56,7 @@ class Row:
     unit: str = "ms"
     goal: Goal | None = None
     errors: dict[str, float] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
     fraction: float | None = None
     at: dict[str, int] = field(default_factory=dict)
     note: str = ""
@@ -110,6 +113,7 @@ class Row:
             "ratio_to_best": self.ratio_to_best,
             "goal": goal,
             "errors": self.errors,
-            "fraction_of_ceiling": self.fraction,
+            "product_operations_per_second": self.rates,
+            "fraction_of_product": self.fraction,
             "note": self.note,
         }

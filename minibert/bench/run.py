@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from minibert.bench import ceiling
+from minibert.bench.rows import OURS
 from minibert.bench.timing import fastest, interleaved
 
 
@@ -22,8 +24,6 @@ class Run:
         Exactly so many turns a row.
     data : Path, optional
         Texts in place of those fetched.
-    ceiling : float
-        Operations a second of the machine's best matrix product, as measured last.
     """
 
     peers: tuple[str, ...] = ()
@@ -32,21 +32,40 @@ class Run:
     seconds: float | None = None
     repeat: int | None = None
     data: Path | None = None
-    ceiling: float = 0.0
 
     def fastest(self, ways, turns=5):
         """The quickest of several ways to do one thing; a quick run takes the first on trust."""
         return next(iter(ways)) if self.quick else fastest(ways, turns)
 
-    def time(self, works):
-        """Milliseconds of each work, in turns."""
+    def time(self, works, operations=None):
+        """Time works in turns.
+
+        Parameters
+        ----------
+        works : dict of str to callable
+        operations : float, optional
+            Of one work, multiply-adds counted twice; large products then take turns with the works.
+
+        Returns
+        -------
+        dict
+            "figures" (milliseconds by name), and with operations also "rates" (of the products, in
+            operations a second) and "fraction" (our share of the better one): fields of a `Row`.
+        """
+        products = ceiling.products(self.threads) if operations else {}
+        every = {("product", name): product for name, product in products.items()} | works
+        figures = self._interleaved(every)
+        found = {"figures": {name: figures[name] for name in works}}
+        if operations:
+            rates = {n: ceiling.rate(figures["product", n].median) for n in products}
+            own = operations / (1e-3 * figures[OURS].median)
+            found |= {"rates": rates, "fraction": own / max(rates.values())}
+        return found
+
+    def _interleaved(self, works):
         if self.repeat is not None:
             return interleaved(works, seconds=0.0, least=self.repeat, most=self.repeat)
         seconds = self.seconds
         if seconds is None:
             seconds = 0.5 if self.quick else 3.0
         return interleaved(works, seconds=seconds, least=3 if self.quick else 5)
-
-    def fraction(self, operations, milliseconds):
-        """Share of the machine's best rate; None before that was measured."""
-        return operations / (1e-3 * milliseconds * self.ceiling) if self.ceiling else None

@@ -13,7 +13,6 @@ from minibert.bench import child, goals
 from minibert.bench.rows import OURS, Row
 from minibert.bench.timing import figure
 
-PRODUCTS = False  # whether the work is made of matrix products
 IMPORTS = ("import minibert", "from minibert import BertModel")
 LATE = ("numba", "matplotlib", "torch")  # what they must not import
 

@@ -15,7 +15,6 @@ from minibert.bench.timing import PAUSE, figure
 
 MEGABYTE = 1_000_000
 PARTS, QUICK_PARTS, SAMPLE = 10, 2, 100_000
-PRODUCTS = False  # whether the work is made of matrix products
 
 
 def columns(chosen):

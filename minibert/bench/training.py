@@ -29,7 +29,6 @@ STEPS = [(batch, dropout) for batch in BATCHES for dropout in (0.1, 0.0)]
 QUICK_STEPS = STEPS[:3]
 COMPARED = 2  # steps
 DEFAULT = "torch, default AdamW"  # a loop over parameters: slower, and what most programs run
-PRODUCTS = True  # whether the work is made of matrix products
 
 
 def columns(chosen):
@@ -76,17 +75,16 @@ def _supervised(run, batch, dropout, way):
         note = f"torch attention: {way}; AdamW: fused"
         if not run.quick:
             works[DEFAULT] = their_step(config, batch, LENGTH, way, fused=False)
-    figures = run.time(works)
+    found = run.time(works, 3 * batch * encoder_flops(config, LENGTH))
+    figures = found["figures"]
     if DEFAULT in figures:
         ratio = figures[DEFAULT].median / figures[OURS].median
         note += f"; with its default AdamW {ratio:.2f}x"
-    flops = 3 * batch * encoder_flops(config, LENGTH)
     return Row(
         work,
-        figures,
+        **found,
         goal=goals.training(batch, dropout),
         errors=errors,
-        fraction=run.fraction(flops, figures[OURS].median),
         at={"batch": batch, "length": LENGTH},
         note=note,
     )
@@ -99,16 +97,14 @@ def _distillation(run, batch, dropout):
         ours, theirs = our_distillation(batch, 0.0), their_distillation(batch, 0.0)
         errors["torch"] = _compare(work, ours, theirs)
         works["torch"] = their_distillation(batch, dropout)
-    figures = run.time(works)
     student, teacher = preset(STUDENT), preset(TEACHER)
     project = 2 * LENGTH * student.hidden * teacher.hidden * (1 + student.n_layers)
     flops = encoder_flops(teacher, LENGTH) + 3 * (encoder_flops(student, LENGTH) + project)
     return Row(
         work,
-        figures,
+        **run.time(works, batch * flops),
         goal=goals.DISTILLATION,
         errors=errors,
-        fraction=run.fraction(batch * flops, figures[OURS].median),
         at={"batch": batch, "length": LENGTH},
         note=f"teacher: {TEACHER}; torch AdamW: fused",
     )

@@ -7,8 +7,8 @@
 Outputs are compared before anything is timed (exit status 1 if they differ), weights and inputs are
 random, engines run in turns and the figures are medians. `x torch` is PyTorch's time over ours, so
 that above 1 we are ahead; `must` and `go for` are what the library wants to reach; `of peak` is the
-share of the rate of this machine's best large matrix product, measured in the same run. Quartiles
-are in the JSON. `python -c "help('minibert.bench')"` says more.
+share of the rate of one large matrix product, measured in the same turns. Quartiles are in the
+JSON. `python -c "help('minibert.bench')"` says more.
 """
 
 import argparse
@@ -20,13 +20,13 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from minibert import plot
-from minibert.bench import SUITES, busy, ceiling, peers, table
+from minibert.bench import SUITES, busy, peers, table
 from minibert.bench.compare import MismatchError
 from minibert.bench.figures import draw
 from minibert.bench.run import Run
 from minibert.cli import doctor
 from minibert.cli.output import text_output
-from minibert.kernels import pool
+from minibert.kernels import get_threads, set_threads
 
 
 def add_arguments(parser):
@@ -52,7 +52,7 @@ def run(args):
     """Measure, print as it goes, and write what was asked for."""
     run = Run(
         peers=peers.parse(args.against),
-        threads=args.threads or pool.get_threads(),
+        threads=args.threads or get_threads(),
         quick=args.quick,
         seconds=args.seconds,
         repeat=args.repeat,
@@ -62,26 +62,26 @@ def run(args):
         raise FileNotFoundError(f"--data: there is no file {args.data}")
     if args.json not in (None, "-") and not Path(args.json).parent.is_dir():
         raise FileNotFoundError(f"--json: there is no folder for {args.json}")
-    pool.set_threads(run.threads)
+    set_threads(run.threads)
     peers.set_threads(run.peers, run.threads)
     suites = SUITES if args.what == "all" else (args.what,)
     others = busy.Others()
     machine = {found.name: found.detail for found in doctor.examine()}
     _warn(others, run.threads)
-    rows, ceilings, others = {}, {}, busy.Others()
+    rows, others = {}, busy.Others()
     try:
         with redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
             for name in ("cpu", "kernels", "float levels"):
                 print(f"{name}: {machine.get(name, '')}")
             for name in suites:
-                ceilings[name], rows[name] = _suite(name, run)
+                rows[name] = _suite(name, run)
     except MismatchError as mismatch:
         print(f"minibert: error: {mismatch}", file=sys.stderr)
         return 1
     _warn(others, run.threads)
     if args.json:
         with text_output(args.json) as stream:
-            report = _report(run, rows, ceilings)
+            report = _report(run, rows)
             report |= {"machine": machine, "processors_in_use_by_others": others.processors()}
             json.dump(report, stream, indent=1)
             stream.write("\n")
@@ -103,32 +103,23 @@ def _warn(others, threads):
 
 
 def _suite(name, run):
-    """The ceilings and rows of a suite; each is shown as soon as it is there."""
+    """The rows of a suite; each is shown as soon as it is there."""
     suite = importlib.import_module(f"minibert.bench.{name}")
-    found = {}
-    if suite.PRODUCTS:
-        found = ceiling.measure(run.threads)
-        run.ceiling = max(found.values())
-        said = ", ".join(f"{who} {rate / 1e9:.0f}" for who, rate in found.items())
-        print(f"\n{name}, {run.threads} threads; largest product: {said} GFLOP/s")
-    else:
-        print(f"\n{name}")
     columns = suite.columns(run.peers)
-    print(table.header(columns))
+    print(f"\n{name}, {run.threads} threads\n{table.header(columns)}")
     rows = []
     for row in suite.rows(run):
         print(table.line(row, columns), flush=True)
         rows.append(row)
-    return found, rows
+    return rows
 
 
-def _report(run, rows, ceilings):
+def _report(run, rows):
     needed = (*run.peers, *(["transformers", "tokenizers"] if run.peers else []))
-    settings = {k: v for k, v in vars(run).items() if k not in ("data", "ceiling")}
+    settings = {k: v for k, v in vars(run).items() if k != "data"}
     return {
         "peers": peers.versions([peer for peer in needed if not peers.missing(peer)]),
         "settings": settings | {"data": None if run.data is None else str(run.data)},
-        "operations_per_second": ceilings,
         "rows": [row.to_dict() | {"suite": name} for name in rows for row in rows[name]],
     }
 

@@ -35,7 +35,7 @@ def attention_forward(q, k, v, bias=None, *, drop=None, head_mask=None, want_sco
         bias = plain(np.broadcast_to(bias, (B, 1, 1, S)))
     scores = np.empty((B, H, L, S), F32) if want_scores else None
     tokens = np.arange(B + 1) * L, np.arange(B + 1) * S
-    u, cache = _forward(*map(_as_rows, (q, k, v)), bias, tokens, drop, scores)
+    u, cache = _forward(*map(_as_rows, (q, k, v)), bias, tokens, L * S, B * L * S, drop, scores)
     u = _as_sequences(u, B)
     context = u if head_mask is None else u * head_mask[:, None, None]
     return Attended(context, scores), cache and (cache, u, head_mask)
@@ -67,7 +67,9 @@ def packed_attention_forward(q, k, v, offsets, *, drop=None, head_mask=None):
     if head_mask is not None and head_mask.shape != (H,):
         return NotImplemented
     offsets = np.ascontiguousarray(offsets, np.int64)
-    u, cache = _forward(q, k, v, None, (offsets, offsets), drop, None)
+    squares = np.diff(offsets) ** 2  # scores of a head of each sequence
+    most, all_ = int(squares.max()), int(squares.sum())
+    u, cache = _forward(q, k, v, None, (offsets, offsets), most, all_, drop, None)
     context = u if head_mask is None else u * head_mask[:, None, None]
     return context, cache and (cache, u, head_mask)
 
@@ -87,17 +89,15 @@ def packed_attention_backward(dcontext, cache):
 class _Call:
     """The argument of a C function, and what it points to.
 
-    q, k, v and context are (H, rows, K) with the strides of `rows`; tokens are the offsets of the
-    queries and of the keys.
+    q, k, v and context are (H, rows, K); tokens are the offsets of the queries and of the keys,
+    most and all_ the scores that a head has in the longest sequence and in all of them.
     """
 
-    def __init__(self, q, k, v, bias, tokens, drop, context, lse, scores):
+    def __init__(self, q, k, v, bias, tokens, most, all_, drop, context, lse, scores):
         self.q, self.k, self.v, self.bias, self.lse = q, k, v, bias, lse
         self.tokens, self.drop, self.context = tokens, drop, context
-        lengths = [np.diff(t) for t in tokens]
-        self.work = lengths[0] * lengths[1] * (4 * q.shape[2] + _WORK)  # of a head of a sequence
-        size = int((lengths[0] * lengths[1]).sum()) * len(q)
-        self.c_drop = drop_struct(drop, 0, size)
+        self.work = most * (4 * q.shape[2] + _WORK)  # of a head of a sequence
+        self.c_drop = drop_struct(drop, 0, all_ * len(q))
         self.offsets = [read(t) for t in tokens]
         self.c = ffi.new("minibert_attention *")
         self.c.q, self.c.k, self.c.v, self.c.context = map(offset, (q, k, v, context))
@@ -110,21 +110,21 @@ class _Call:
 
     def blocks(self, factor=1):
         """(first sequence, after the last, first head, after the last) of each block."""
-        B, H = len(self.work), self.c.H
-        longest = int(self.work.max()) * factor
-        if longest * H < pool.BLOCK_WORK and B > 1:
-            return [(b.start, b.stop, 0, H) for b in pool.even_blocks(B, longest * H)]
-        heads = pool.even_blocks(H, longest)
+        B, H, work = len(self.tokens[0]) - 1, self.c.H, self.work * factor
+        if work * H < pool.BLOCK_WORK and B > 1:
+            return [(b.start, b.stop, 0, H) for b in pool.even_blocks(B, work * H)]
+        heads = pool.even_blocks(H, work)
         return [(b, b + 1, h.start, h.stop) for b in range(B) for h in heads]
 
 
-def _forward(q, k, v, bias, tokens, drop, scores):
+def _forward(q, k, v, bias, tokens, most, all_, drop, scores):
     """The context (H, rows, K), and a _Call for the backward."""
     q, k, v = _alike(q, k, v)
     (H, P, K), keeps = q.shape, not packs.current()
     context = np.empty((P, H, K), F32).swapaxes(0, 1)
     lse = np.empty(P * H, F32) if keeps else None
-    call, level = _Call(q, k, v, bias, tokens, drop, context, lse, scores), FLOAT.now
+    call = _Call(q, k, v, bias, tokens, most, all_, drop, context, lse, scores)
+    level = FLOAT.now
 
     def block(at):
         check(lib.minibert_attention_forward(level, call.c, *call.offsets, *at))

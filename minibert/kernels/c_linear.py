@@ -27,6 +27,7 @@ from minibert.kernels.c_library import FLOAT, NULL, check, lib, read, write
 from minibert.kernels.c_packing import STEP, Packed, packed
 
 _SPEED = 3  # how many times faster a product is than `pool` thinks
+FEW_ROWS = 128  # up to here threads share a product's outputs, above it its rows
 _ROW_WORK = 40  # operations an element of what follows a product, see `pool.even_blocks`
 
 
@@ -74,15 +75,17 @@ def linear_gelu_forward(x, w, b):
     level, x_at, b_at, y_at = FLOAT.now, read(rows), read(b), write(y)
     h_at = NULL if h is None else write(h)
 
-    def block(at):
-        m, h_here = at.start, NULL if h is None else h_at + at.start * O
+    def block(part):
+        m, M, n, N = part
+        i = m * O + n
         check(
             lib.minibert_linear_gelu(
-                level, x_at + m * I, weight.at, b_at, h_here, y_at + m * O, at.stop - m, O, I
+                level, x_at + m * I, weight.from_output(n), b_at + n,
+                NULL if h is None else h_at + i, y_at + i, O, M, N, I,
             )
         )  # (3)
 
-    pool.run((block, _row_blocks(M, w.size, O)), blas=False)
+    pool.run((block, _parts(M, O, I, O)), blas=False)
     return y.reshape(*x.shape[:-1], O), None if h is None else (rows, w, h, x.shape)
 
 
@@ -128,7 +131,17 @@ def linear_add_layernorm_forward(x, w, b, residual, gamma, beta, eps=1e-12, drop
             )
         )  # (4)
 
-    pool.run((block, _row_blocks(M, w.size, D)), blas=False)
+    if M > FEW_ROWS:
+        pool.run((block, _row_blocks(M, w.size, D)), blas=False)
+    else:
+        z, mask = xhat if keeps else y, drop_struct(drop, 0, M * D)
+        kept = (xhat_at, sigma_at) if keeps else (NULL, NULL)
+        _product(rows, weight, None, z)
+        check(
+            lib.minibert_add_layernorm(
+                level, write(z), b_at, residual_at, *vectors, mask, *kept, y_at, M, D
+            )
+        )  # (4)
     cache = (rows, w, xhat, inv_sigma, gamma, drop, x.shape, shape) if keeps else None
     return y.reshape(shape), cache
 
@@ -185,22 +198,28 @@ def weight_gradient(dy, rows):
 def _linear(x, weights, b):
     """(1) with weights that stand one below another."""
     rows, b, weight = as_rows(x), plain(b), packed(*weights)
-    (M, I), O = rows.shape, len(b)
-    y = np.empty((M, O), F32)
-    level, x_at, b_at, y_at = FLOAT.now, read(rows), read(b), write(y)
+    y = np.empty((len(rows), len(b)), F32)
+    _product(rows, weight, b, y)
+    w = weights[0] if len(weights) == 1 else weights
+    cache = None if packs.current() else (rows, w, x.shape)
+    return y.reshape(*x.shape[:-1], len(b)), cache
 
-    def block(at):
-        m = at.start
+
+def _product(rows, weight, b, y):
+    """(1), into y; b may be None."""
+    (M, I), O = rows.shape, y.shape[1]
+    level, x_at, y_at, b_at = FLOAT.now, read(rows), write(y), NULL if b is None else read(b)
+
+    def block(part):
+        m, M, n, N = part
+        w_at, b_here = weight.from_output(n), NULL if b is None else b_at + n
         check(
             lib.minibert_linear(
-                level, x_at + m * I, I, 1, weight.at, b_at, y_at + m * O, O, at.stop - m, O, I
+                level, x_at + m * I, I, 1, w_at, b_here, y_at + m * O + n, O, M, N, I
             )
         )  # (1)
 
-    pool.run((block, _row_blocks(M, O * I, 0)), blas=False)
-    w = weights[0] if len(weights) == 1 else weights
-    cache = None if packs.current() else (rows, w, x.shape)
-    return y.reshape(*x.shape[:-1], O), cache
+    pool.run((block, _parts(M, O, I, 0)), blas=False)
 
 
 def _input_gradient(dh, w, before, blocks=None):
@@ -224,6 +243,18 @@ def _input_gradient(dh, w, before, blocks=None):
 
     pool.run((block, enumerate(blocks)), blas=False)
     return dx, sums.sum(0)
+
+
+def _parts(M, O, I, width):
+    """Parts (first row, rows, first output, outputs) of a product, one for each task.
+
+    Weights are most of what a product with few rows has to fetch: its threads take some outputs
+    each, so that each fetches only its own.
+    """
+    if M > FEW_ROWS:
+        return [(at.start, at.stop - at.start, 0, O) for at in _row_blocks(M, O * I, width)]
+    outputs = pool.even_blocks(O, 2 * M * I // _SPEED + _ROW_WORK * M * bool(width), STEP)
+    return [(0, M, at.start, at.stop - at.start) for at in outputs]
 
 
 def _row_blocks(M, size, width):

@@ -24,7 +24,7 @@ class Packed:
     """
 
     def __init__(self, w):
-        N, K = w.shape
+        N, K = self.shape = w.shape
         row, col = (s // 4 for s in w.strides)
         level = FLOAT.now
         size = lib.minibert_packed_size(level, N, K)
@@ -33,12 +33,18 @@ class Packed:
         self.at = ffi.cast("char *", start + -start % 64)
         source = offset(w)
 
+        self.level = level
+
         def block(some):
-            place = self.at + lib.minibert_packed_size(level, some.start, K)
+            place = self.from_output(some.start)
             rows = some.stop - some.start
             check(lib.minibert_pack(level, source + some.start * row, row, col, place, rows, K))
 
         pool.run((block, pool.even_blocks(N, _WORK * K, STEP)), blas=False)
+
+    def from_output(self, n):
+        """The C pointer to output n, a multiple of STEP, and those after it."""
+        return self.at + lib.minibert_packed_size(self.level, n, self.shape[1])
 
 
 def packed(*weights):

@@ -31,7 +31,7 @@ from minibert.kernels.processors import default_threads
 
 # In operations, of which a matrix product does about a hundred in a nanosecond.
 BLOCK_WORK = 64_000_000  # of a block at most, 0.6 ms: larger ones balance badly
-LEAST_WORK = 16_000_000  # that is cut at all: a hand-over costs a third of it
+LEAST_WORK = 8_000_000  # that is cut at all: a hand-over costs a third of it
 
 _BLAS = BlasThreads()
 _state = {"lock": threading.Lock(), "asked": None, "default": None, "pool": None}

@@ -52,15 +52,17 @@ class _KernelCache(tuple):
 
 def is_suited(args, kwargs):
     """Whether a kernel may take these arguments: no array is of another kind than it expects."""
-    return all(map(_is_float32, args)) and all(map(_is_float32, kwargs.values()))
+    for argument in (*args, *kwargs.values()) if kwargs else args:
+        if isinstance(argument, np.ndarray):
+            if argument.dtype.char not in _NUMBERS or not argument.size or not argument.ndim:
+                return False
+        elif isinstance(argument, ops.Drop):
+            if argument.masks is not None:
+                return False
+        elif not (argument is None or isinstance(argument, _OTHERS)):
+            return False
+    return True
 
 
-def _is_float32(argument):
-    """Whether an argument is nothing that kernels cannot take; numbers and None are fine."""
-    if isinstance(argument, np.ndarray):
-        is_float32 = argument.dtype.kind in "iub" or argument.dtype == np.float32
-        return is_float32 and argument.size > 0 and argument.ndim > 0
-    if isinstance(argument, ops.Drop):
-        return argument.masks is None
-    kinds = bool, int, float, np.number, _KernelCache  # a cache: whose it is, a backward asks
-    return argument is None or isinstance(argument, kinds)
+_NUMBERS = frozenset("f?bBhHiIlLqQ")  # float32, and whatever counts or chooses
+_OTHERS = bool, int, float, np.number, _KernelCache  # a cache: whose it is, a backward asks

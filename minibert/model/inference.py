@@ -57,9 +57,11 @@ def bert_infer(
 def _parts(keep):
     """Slices of sequences with about equally many tokens: one, or an even number of them."""
     B, L = keep.shape
+    if B == 1:
+        return [slice(0, 1)]
     tokens = np.full(B, L) if keep.dtype != bool else np.maximum(keep.sum(1), 1)
     total = int(tokens.sum())
-    alone = B == 1 or total <= PART_TOKENS // 16  # nothing to gain from a second thread
+    alone = total <= PART_TOKENS // 16  # nothing to gain from a second thread
     count = 1 if alone else min(2 * -(-total // (2 * PART_TOKENS)), B)
     before = np.cumsum(tokens) - tokens / 2  # where a sequence's middle lies
     part = np.minimum(before * count // total, count - 1).astype(int)

@@ -3,6 +3,8 @@
 Gradients are a dict with the same keys. A tied weight exists once.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 EMBEDDINGS = "bert.embeddings."
@@ -27,8 +29,23 @@ def layer_prefix(i):
 
 def layer_view(params, i):
     """Layer i's parameters under short names; the arrays themselves, not copies."""
-    prefix = layer_prefix(i)
-    return {name[len(prefix) :]: p for name, p in params.items() if name.startswith(prefix)}
+    return _LayerView(params, layer_prefix(i))
+
+
+class _LayerView(Mapping):
+    """The entries whose names begin with a prefix, by the rest of their names."""
+
+    def __init__(self, params, prefix):
+        self.params, self.prefix = params, prefix
+
+    def __getitem__(self, name):
+        return self.params[self.prefix + name]
+
+    def __iter__(self):
+        return (n[len(self.prefix) :] for n in self.params if n.startswith(self.prefix))
+
+    def __len__(self):
+        return sum(1 for _ in self)
 
 
 def check_head(head):

@@ -4,7 +4,7 @@ import pytest
 
 from minibert.bench import attention, busy, ceiling, inference, training
 from minibert.config import preset
-from minibert.kernels import pool
+from minibert.kernels import set_threads
 
 TINY = {
     "tinybert-4l-312": {"vocab": 90, "hidden": 24, "n_layers": 2, "heads": 3, "ffn": 40},
@@ -30,4 +30,4 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setattr(busy.Others, "processors", lambda self: 0.0)
     monkeypatch.setenv("MINIBERT_HOME", str(tmp_path / "nothing"))
     yield
-    pool.set_threads(None)
+    set_threads(None)
