@@ -37,7 +37,7 @@ def rows(run):
     """
     config = preset(PRESET)
     params = inputs.random_params(config, "classification")
-    ours = BertForSequenceClassification(config, params)
+    ours = inputs.loaded(BertForSequenceClassification, config, params)
     theirs, onnx = {}, {}
     if run.peers:
         theirs = {way: peers.torch_model(config, params, way) for way in peers.ATTENTION}

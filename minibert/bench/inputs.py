@@ -5,6 +5,7 @@ that overflows or is denormal), and hides a wrong mask or a transposed matrix.
 """
 
 import itertools
+import tempfile
 
 import numpy as np
 
@@ -31,6 +32,24 @@ def random_params(config, head=None, seed=SEED):
         else:
             p *= 2.0  # standard deviation 0.04
     return params
+
+
+def loaded(kind, config, params):
+    """A model as users have it: read from a folder, so that its weights are its own.
+
+    Of a model whose arrays others hold, as after `model.params`, each call packs the weights anew,
+    since they may have changed.
+
+    Parameters
+    ----------
+    kind : type
+        BertModel or one with a head.
+    config : BertConfig
+    params : dict of str to ndarray
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        kind(config, params).save_pretrained(folder)
+        return kind.from_pretrained(folder)
 
 
 def random_ids(config, batch, length, seed=SEED):

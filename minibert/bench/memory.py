@@ -84,7 +84,7 @@ def _inference(engine, way, batch=2, length=16, tiny=False):
     def build():
         params = inputs.random_params(config, "classification")
         if engine == OURS:
-            model = BertForSequenceClassification(config, params)
+            model = inputs.loaded(BertForSequenceClassification, config, params)
             return lambda: model(ids)
         return peers.torch_inference(peers.torch_model(config, params, way), ids)
 

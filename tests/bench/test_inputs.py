@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minibert import BertModel
 from minibert.bench import inputs
 from minibert.config import preset
 
@@ -20,6 +21,13 @@ def test_parameters_are_of_a_trained_spread():
         assert 0.01 < values.std() < 0.2 or p.size < 10, name
     again = inputs.random_params(CONFIG, "classification")
     assert all((again[name] == p).all() for name, p in params.items())
+
+
+def test_a_loaded_model_is_the_same():
+    params = inputs.random_params(CONFIG)
+    ids = inputs.random_ids(CONFIG, 2, 9)
+    plain, loaded = BertModel(CONFIG, params), inputs.loaded(BertModel, CONFIG, params)
+    assert (plain(ids).pooler_output == loaded(ids).pooler_output).all()
 
 
 def test_ids_differ_within_and_between_texts():
