@@ -16,7 +16,7 @@ ops runs here as the very same code, with the names inside it looked up in this 
 import importlib
 import importlib.util
 import os
-from functools import cache, wraps
+from functools import wraps
 from types import FunctionType
 
 from minibert import ops
@@ -118,7 +118,6 @@ def source(name):
     return "numpy" if found == "numba" and available("numba")[1] else found
 
 
-@cache
 def available(level):
     """The kernels of "numba" or "c" as a dict, and the reason why there are none (or "")."""
     try:
@@ -189,11 +188,14 @@ def _kernels_of(provider, level):
 def _when_needed(name):
     """A kernel of Numba's, which is imported at the first call that it might take."""
 
+    found = []  # the kernel; None where Numba is broken, whose import is not tried again
+
     def call(*args, **kwargs):
         if not is_suited(args, kwargs):
             return NotImplemented
-        kernel = available("numba")[0].get(name)
-        return NotImplemented if kernel is None else kernel(*args, **kwargs)
+        if not found:
+            found.append(available("numba")[0].get(name))
+        return NotImplemented if found[0] is None else found[0](*args, **kwargs)
 
     return call
 

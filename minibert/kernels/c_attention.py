@@ -190,7 +190,8 @@ def _alike(*arrays, like=None):
     """float32 arrays (H, rows, K) with the same strides, the numbers of a head side by side."""
     like = arrays[0] if like is None else like
     wanted = like.strides
-    if wanted[2] == 4 and all(a.strides == wanted and a.dtype == F32 for a in arrays):
+    in_numbers = wanted[2] == 4 and all(s % 4 == 0 for s in wanted)
+    if in_numbers and all(a.strides == wanted and a.dtype == F32 for a in arrays):
         return arrays
     return [np.ascontiguousarray(a.swapaxes(0, 1), F32).swapaxes(0, 1) for a in arrays]
 

@@ -9,6 +9,7 @@ pack some each; a weight of the model is packed once for all forwards (see `pack
 import numpy as np
 
 from minibert.kernels import packs, pool
+from minibert.kernels.arrays import plain
 from minibert.kernels.c_library import FLOAT, check, ffi, lib, offset
 
 STEP = 32  # outputs; every level's panels divide it
@@ -25,15 +26,14 @@ class Packed:
 
     def __init__(self, w):
         N, K = self.shape = w.shape
+        w = w if all(s % 4 == 0 for s in w.strides) else plain(w)  # a field of records, say
         row, col = (s // 4 for s in w.strides)
         level = FLOAT.now
         size = lib.minibert_packed_size(level, N, K)
         self._memory = np.empty(size + 64, np.uint8)
         start = self._memory.__array_interface__["data"][0]
         self.at = ffi.cast("char *", start + -start % 64)
-        source = offset(w)
-
-        self.level = level
+        source, self.level = offset(w), level
 
         def block(some):
             place = self.from_output(some.start)

@@ -86,7 +86,8 @@ def encoder_forward(
             name=layer_prefix(i), drop=drop, site=1 + SITES_PER_LAYER * i,
             want_scores="scores" in want, linear=linear,
         )  # (B,L,D) or (P,D)  (2)
-        hidden.append(x)
+        if "hidden" in want:
+            hidden.append(x)
         scores.append(s)
         cache.append(c)
 

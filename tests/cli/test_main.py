@@ -94,7 +94,8 @@ def test_the_systems_errors_name_the_file_first(command, capsys):
 
 def test_kernels_that_are_not_here(command, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "minibert._c", None)
-    monkeypatch.delitem(sys.modules, "minibert.kernels.c_int8", raising=False)
+    for name in ("c_library", "c_ops"):
+        monkeypatch.delitem(sys.modules, f"minibert.kernels.{name}", raising=False)
     assert command(lambda args: kernels.use("c"))() == 2
     said = capsys.readouterr().err
     assert "kernels level 'c' is not available here" in said

@@ -123,6 +123,23 @@ def test_views_with_gaps_give_the_same_numbers(engine, op):
 
 
 @each_kernel()
+def test_fields_of_records_are_read(engine, op):
+    """Their strides are no multiples of a number's size."""
+
+    def field(a):
+        records = np.zeros(a.shape, [("a", np.float32), ("b", np.uint8)])
+        records["a"] = a
+        return records["a"]
+
+    args, kwargs = inputs(op, 5)
+    dout = cotangent(pair(ops, op)[0](*args, **kwargs)[0])
+    expected = run(pair(engine, op), args, kwargs, dout)
+    got = run(pair(engine, op), *(each_array(field, part) for part in (args, kwargs, dout)))
+    for a, b in zip(got, expected, strict=True):
+        assert np.array_equal(a, b)
+
+
+@each_kernel()
 def test_read_only_inputs_are_read(engine, op):
     def locked(a):
         a = a.copy()
