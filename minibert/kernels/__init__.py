@@ -187,7 +187,6 @@ def _kernels_of(provider, level):
 
 def _when_needed(name):
     """A kernel of Numba's, which is imported at the first call that it might take."""
-
     found = []  # the kernel; None where Numba is broken, whose import is not tried again
 
     def call(*args, **kwargs):
