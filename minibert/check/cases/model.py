@@ -90,7 +90,7 @@ def drop_masks(drop, config, shape, head_shape=None):
 def _block(padding=False, head_mask=False, dropout=False):
     def make(rng, z, dtype):
         config = small_config(z, n_layers=1)
-        params = layer_view(random_params(rng, config, head_masks=head_mask), 0)
+        params = dict(layer_view(random_params(rng, config, head_masks=head_mask), 0))
         keep = random_batch(rng, config, z)[2]
         keep = keep if padding else np.ones_like(keep)
         x = 0.3 + 1.3 * rng.standard_normal((z.B, z.L, z.D))
