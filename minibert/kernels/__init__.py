@@ -174,8 +174,7 @@ def _kernels_of(provider, level):
     if provider == "numpy":
         return {}
     if provider == "numba" and level == "auto":
-        there = importlib.util.find_spec("numba") is not None
-        return {name: _when_needed(name) for name in NUMBA_OPS} if there else {}
+        return {name: _when_needed(name) for name in NUMBA_OPS} if _has_numba() else {}
     functions, reason = available(provider)
     if reason and level != "auto":
         raise LevelError(f"kernels level {level!r} is not available here: {reason}")
@@ -183,6 +182,10 @@ def _kernels_of(provider, level):
         is_worth_it = importlib.import_module(_PROVIDERS["c"]).is_worth_it
         return {name: function for name, function in functions.items() if is_worth_it(function)}
     return functions
+
+
+def _has_numba():
+    return importlib.util.find_spec("numba") is not None
 
 
 def _when_needed(name):

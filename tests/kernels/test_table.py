@@ -27,6 +27,7 @@ def providers(monkeypatch):
 
     def replace(**kernels):
         monkeypatch.setattr(F, "available", lambda level: (kernels.get(level, {}), ""))
+        monkeypatch.setattr(F, "_has_numba", lambda: True)
 
     return replace
 
