@@ -22,7 +22,7 @@ from types import FunctionType
 from minibert import ops
 from minibert.kernels.packs import Packs, inference
 from minibert.kernels.pool import get_threads, set_threads
-from minibert.kernels.suited import is_suited
+from minibert.kernels.suited import KernelCache, is_suited
 
 OPS = {name: value for name, value in vars(ops).items() if isinstance(value, FunctionType)}
 LEVELS = ("auto", "numpy", "numba", "c")
@@ -178,10 +178,16 @@ def _kernels_of(provider, level):
     functions, reason = available(provider)
     if reason and level != "auto":
         raise LevelError(f"kernels level {level!r} is not available here: {reason}")
-    if provider == "c" and level == "auto" and functions:
-        is_worth_it = importlib.import_module(_PROVIDERS["c"]).is_worth_it
-        return {name: function for name, function in functions.items() if is_worth_it(function)}
+    if level == "auto":
+        return {name: kernel for name, kernel in functions.items() if _is_worth_it(kernel)}
     return functions
+
+
+def _is_worth_it(kernel):
+    """Whether "auto" takes a kernel of C's: always, but at a scalar level that nobody asked for."""
+    levels = getattr(kernel, "levels", None)
+    slow = levels is not None and levels.name == "scalar" and not levels.wanted
+    return not slow or kernel.__name__ == "quantize_affine"  # no product is in it
 
 
 def _has_numba():
@@ -191,11 +197,14 @@ def _has_numba():
 def _when_needed(name):
     """A kernel of Numba's, which is imported at the first call that it might take."""
     found = []  # the kernel; None where Numba is broken, whose import is not tried again
+    of_floats = name.removesuffix("_forward") in _NUMBA_PAIRS
 
     def call(*args, **kwargs):
-        if not is_suited(args, kwargs):
-            return NotImplemented
         if not found:
+            if of_floats and not is_suited(args, kwargs):
+                return NotImplemented
+            if name.endswith("_backward") and not isinstance(args[1], KernelCache):
+                return NotImplemented  # a formula's forward ran
             found.append(available("numba")[0].get(name))
         return NotImplemented if found[0] is None else found[0](*args, **kwargs)
 

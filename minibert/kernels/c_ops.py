@@ -41,10 +41,3 @@ for _name in ("int8_linear_forward", "int8_matmul", "quantize_affine"):
     KERNELS[_name] = getattr(c_int8, _name)
     KERNELS[_name].levels = c_int8.LEVELS
 keep_freed_memory()
-
-
-def is_worth_it(kernel):
-    """Whether "auto" takes a kernel: always, but at a scalar level that nobody asked for."""
-    levels = getattr(kernel, "levels", None)
-    slow = levels is not None and levels.name == "scalar" and not levels.wanted
-    return not slow or kernel is c_int8.quantize_affine

@@ -34,17 +34,17 @@ def pair(name, module):
         if result is NotImplemented:
             return NotImplemented
         out, cache = result
-        return out, _KernelCache((module, cache))
+        return out, KernelCache((module, cache))
 
     def suited_backward(dout, cache):
-        if not isinstance(cache, _KernelCache) or cache[0] is not module:
+        if not isinstance(cache, KernelCache) or cache[0] is not module:
             return NotImplemented
         return backward(dout, cache[1])
 
     return {f"{name}_forward": suited_forward, f"{name}_backward": suited_backward}
 
 
-class _KernelCache(tuple):
+class KernelCache(tuple):
     """What a kernel's forward keeps for the backward, not the formula's: whose it is, and what."""
 
     __slots__ = ()
@@ -65,4 +65,4 @@ def is_suited(args, kwargs):
 
 
 _NUMBERS = frozenset("f?bBhHiIlLqQ")  # float32, and whatever counts or chooses
-_OTHERS = bool, int, float, np.number, _KernelCache  # a cache: whose it is, a backward asks
+_OTHERS = bool, int, float, np.number, KernelCache  # a cache: whose it is, a backward asks

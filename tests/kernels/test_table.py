@@ -10,6 +10,8 @@ import pytest
 from minibert import kernels as F
 from minibert import ops
 
+from .inputs import inputs, run
+
 pytestmark = pytest.mark.quick
 
 X = np.linspace(-2, 2, 6, dtype=np.float32).reshape(2, 3)
@@ -84,8 +86,23 @@ def test_auto_prefers_c_to_numba_to_numpy(providers):
         assert [F.source(name) for name in names] == ["c", "numba", "numpy"]
         assert F.gelu_forward(X) == "c"
         assert F.gelu_forward(X[None]) == "numba"
+        assert F.softmax_forward(X.astype(float))[0].dtype == float  # Numba is not asked
         assert F.softmax_forward(X) == "numba"
-        assert F.softmax_forward(X.astype(float))[0].dtype == float  # which no kernel takes
+
+
+@pytest.mark.parametrize("op", ["attention", "linear_gelu", "qkv", "softmax"])
+def test_a_backward_finds_its_forward_without_c(op, monkeypatch):
+    """Its cotangent may be a tuple, by which nobody can tell what it is made of."""
+    if F.available("numba")[1]:
+        pytest.skip(F.available("numba")[1])
+    available = F.available
+    without_c = {"numba": available("numba"), "c": ({}, "")}
+    monkeypatch.setattr(F, "available", without_c.get)
+    args, kwargs = inputs(op, 5)
+    with F.use("auto"):
+        F.RAN.clear()
+        run((getattr(F, f"{op}_forward"), getattr(F, f"{op}_backward")), args, kwargs)
+        assert {f"{op}_forward", f"{op}_backward"} <= F.RAN
 
 
 def test_numbas_kernels_are_named():
