@@ -23,7 +23,6 @@ static inline words lane_numbers(void) { return (words){0, 1, 2, 3, 4, 5, 6, 7};
 
 static inline vec multiply_add(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vec larger(vec a, vec b) { return _mm256_max_ps(a, b); }
-static inline vec smaller(vec a, vec b) { return _mm256_min_ps(a, b); }
 static inline vec root(vec a) { return _mm256_sqrt_ps(a); }
 
 static inline vec where_less(vec a, vec b, vec yes, vec no)
@@ -44,12 +43,6 @@ static inline float sum_of(vec v)
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
-}
-static inline float max_of(vec v)
-{
-    __m128 s = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
-    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
 
 static inline void transpose(vec t[8])

@@ -23,7 +23,6 @@ static inline words lane_numbers(void)
 
 static inline vec multiply_add(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vec larger(vec a, vec b) { return _mm512_max_ps(a, b); }
-static inline vec smaller(vec a, vec b) { return _mm512_min_ps(a, b); }
 static inline vec root(vec a) { return _mm512_sqrt_ps(a); }
 
 static inline vec where_less(vec a, vec b, vec yes, vec no)
@@ -39,7 +38,6 @@ static inline ints bits_of(vec v) { return (ints)v; }
 static inline vec of_bits(ints i) { return (vec)i; }
 
 static inline float sum_of(vec v) { return _mm512_reduce_add_ps(v); }
-static inline float max_of(vec v) { return _mm512_reduce_max_ps(v); }
 
 static inline void transpose(vec t[16])
 {

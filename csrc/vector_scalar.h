@@ -24,7 +24,6 @@ static inline words lane_numbers(void) { return 0; }  /* 0, 1, 2, ... */
 
 static inline vec multiply_add(vec a, vec b, vec c) { return a * b + c; } /* a b + c; one rounding where the CPU can */
 static inline vec larger(vec a, vec b) { return a > b ? a : b; }  /* b where a is NaN */
-static inline vec smaller(vec a, vec b) { return a < b ? a : b; } /* b where a is NaN */
 static inline vec root(vec a) { return sqrtf(a); }
 
 /* Choices, lane by lane: false for NaN. */
@@ -44,6 +43,5 @@ static inline vec of_bits(ints i)
 }
 
 static inline float sum_of(vec v) { return v; }
-static inline float max_of(vec v) { return v; }
 
 static inline void transpose(vec t[LANES]) { (void)t; } /* row i of the LANES x LANES square becomes column i */

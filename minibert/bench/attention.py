@@ -15,10 +15,7 @@ HEADS, HEAD_SIZE = 12, 26
 LENGTHS = (128, 256, 512, 1024, 2048, 4096)
 LONGEST = LENGTHS[-1]
 
-
-def columns(chosen):
-    """Those of the chosen peers that the suite compares with."""
-    return tuple(peer for peer in chosen if peer == "torch")
+columns = peers.torch_alone
 
 
 def rows(run):

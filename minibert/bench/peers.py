@@ -28,6 +28,11 @@ SCORES = "minibert-scores"  # the name of an attention that returns its scores
 # ---- which there are
 
 
+def torch_alone(chosen):
+    """Those of the chosen peers that a suite without ONNX Runtime compares with."""
+    return tuple(peer for peer in chosen if peer == "torch")
+
+
 def missing(peer):
     """What has to be installed before this peer can run; empty if nothing.
 

@@ -30,10 +30,7 @@ QUICK_STEPS = STEPS[:3]
 COMPARED = 2  # steps
 DEFAULT = "torch, default AdamW"  # a loop over parameters: slower, and what most programs run
 
-
-def columns(chosen):
-    """Those of the chosen peers that the suite compares with."""
-    return tuple(peer for peer in chosen if peer == "torch")
+columns = peers.torch_alone
 
 
 def rows(run):

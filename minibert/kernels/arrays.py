@@ -30,6 +30,38 @@ def linear_fits(x, w, b):
     return w.ndim == 2 and x.shape[-1] == w.shape[1] and b.shape == w.shape[:1]
 
 
+def embedding_ids(word, position, segment, ids, segments):
+    """ids and segments (zeros, where not given) as flat int64; None where a table lacks one."""
+    segments = np.zeros_like(ids) if segments is None else segments
+    if not (
+        word.ndim == position.ndim == segment.ndim == 2
+        and word.shape[1] == position.shape[1] == segment.shape[1]
+        and ids.shape == segments.shape
+        and _within(ids, len(word))
+        and _within(segments, len(segment))
+        and len(position) >= ids.shape[-1]
+    ):
+        return None
+    return tuple(np.ascontiguousarray(a, np.int64).reshape(-1) for a in (ids, segments))
+
+
+def _within(ids, size):
+    return ids.dtype.kind in "iu" and ids.min() >= 0 and ids.max() < size
+
+
+def attention_fits(q, k, v, bias, head_mask):
+    """Whether the shapes are those of attention."""
+    if not (q.ndim == k.ndim == 4 and k.shape == v.shape == (*q.shape[:2], k.shape[2], q.shape[3])):
+        return False
+    if head_mask is not None and head_mask.shape != q.shape[1:2]:
+        return False
+    sizes = *q.shape[:3], k.shape[2]  # of the scores
+    return bias is None or (
+        bias.ndim <= 4
+        and all(n in (1, size) for n, size in zip(bias.shape[::-1], sizes[::-1], strict=False))
+    )
+
+
 def side_by_side(*parts):
     """Arrays (..., n) as one (..., 3n); free where they lie so in memory already."""
     first, width = parts[0], parts[0].shape[-1] * 4

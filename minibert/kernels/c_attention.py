@@ -18,7 +18,7 @@ Error against float64: 2e-6 relative norm.
 import numpy as np
 
 from minibert.kernels import packs, pool
-from minibert.kernels.arrays import F32, plain
+from minibert.kernels.arrays import F32, attention_fits, plain
 from minibert.kernels.c_dropout import drop_struct
 from minibert.kernels.c_library import FLOAT, NULL, check, ffi, lib, offset, read
 from minibert.ops import Attended
@@ -28,7 +28,7 @@ _WORK = 60  # operations a score beside the products, see `pool.even_blocks`
 
 def attention_forward(q, k, v, bias=None, *, drop=None, head_mask=None, want_scores=False):
     """Attended, and what the backward needs."""
-    if not _fits(q, k, v, bias, head_mask):
+    if not (attention_fits(q, k, v, bias, head_mask) and _one_a_key(bias)):
         return NotImplemented
     (B, H, L, _), S = q.shape, k.shape[2]
     if bias is not None:
@@ -155,18 +155,9 @@ def _backward(dcontext, dscores, call):
     return dq, dk, dv
 
 
-def _fits(q, k, v, bias, head_mask):
-    """Whether the shapes are those of attention, with a bias that is one number a key."""
-    if not (q.ndim == k.ndim == 4 and k.shape == v.shape == (*q.shape[:2], k.shape[2], q.shape[3])):
-        return False
-    if head_mask is not None and head_mask.shape != q.shape[1:2]:
-        return False
-    if bias is None:
-        return True
-    sizes = (1, 1, 1, 1, *bias.shape)[-4:]
-    return bias.ndim <= 4 and all(
-        n in one for n, one in zip(sizes, ((1, len(q)), (1,), (1,), (1, k.shape[2])), strict=True)
-    )
+def _one_a_key(bias):
+    """Whether a bias is one number a key: the same for all heads and queries."""
+    return bias is None or all(n == 1 for n in bias.shape[-3:-1])
 
 
 def _are_offsets(offsets, P):

@@ -9,7 +9,7 @@ A plain loop adds repeated ids correctly, in the order of the tokens, without so
 import numpy as np
 
 from minibert.kernels import pool
-from minibert.kernels.arrays import F32, cotangent_rows, plain
+from minibert.kernels.arrays import F32, cotangent_rows, embedding_ids, plain
 from minibert.kernels.c_library import lib, read, write
 
 _WORK = 10  # operations a number, see `pool.even_blocks`
@@ -17,18 +17,10 @@ _WORK = 10  # operations a number, see `pool.even_blocks`
 
 def embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
     """e, and ids, segments and the tables' shapes for the backward."""
-    L = ids.shape[-1]
-    segments = np.zeros_like(ids) if segments is None else segments
-    if not (
-        word.ndim == position.ndim == segment.ndim == 2
-        and word.shape[1] == position.shape[1] == segment.shape[1]
-        and ids.shape == segments.shape
-        and _within(ids, len(word))
-        and _within(segments, len(segment))
-        and len(position) >= L
-    ):
+    checked = embedding_ids(word, position, segment, ids, segments)
+    if checked is None:
         return NotImplemented  # the formula says what is wrong
-    flat, kinds = (np.ascontiguousarray(a, np.int64).reshape(-1) for a in (ids, segments))
+    (flat, kinds), L = checked, ids.shape[-1]
     word, position, segment = map(plain, (word, position, segment))
     M, D = flat.size, word.shape[1]
     e = np.empty((M, D), F32)
@@ -56,7 +48,3 @@ def embedding_backward(de, cache):
     if pad_id is not None:
         tables[0][pad_id] = 0.0
     return tuple(tables)
-
-
-def _within(ids, size):
-    return ids.dtype.kind in "iu" and ids.min() >= 0 and ids.max() < size

@@ -27,7 +27,7 @@ import math
 import numpy as np
 
 from minibert.kernels import pool
-from minibert.kernels.arrays import plain
+from minibert.kernels.arrays import attention_fits, plain
 from minibert.kernels.numba_dropout import NO_DROPOUT, first_number, mask_numbers
 from minibert.kernels.numba_jit import REORDER, jit
 from minibert.kernels.numba_math import LOWEST_KEY, exp_nonpositive, keeps, ordered, unordered
@@ -41,7 +41,7 @@ WORK = 200  # operations a score, see `pool.even_blocks`
 
 def attention_forward(q, k, v, bias=None, *, drop=None, head_mask=None, want_scores=False):
     """Attended, and q, k, v, p and the mask's numbers for the backward."""
-    if not _fits(q, k, v, bias, head_mask):
+    if not attention_fits(q, k, v, bias, head_mask):
         return NotImplemented
     (B, H, L, K), S = q.shape, k.shape[2]
     p = np.empty((B, H, L, S), F32)
@@ -108,19 +108,6 @@ def attend_gradient(dcontext, dscores, q, k, v, p, dq, dk, dv, number, mask):
     np.matmul((d if dropped else p).swapaxes(-1, -2), dcontext, out=dv)  # (3')
     np.matmul(ds, k, out=dq)  # (1')
     np.matmul(ds.swapaxes(-1, -2), q, out=dk)  # (1')
-
-
-def _fits(q, k, v, bias, head_mask):
-    """Whether the shapes are those of attention."""
-    if not (q.ndim == k.ndim == 4 and k.shape == v.shape == (*q.shape[:2], k.shape[2], q.shape[3])):
-        return False
-    if head_mask is not None and head_mask.shape != q.shape[1:2]:
-        return False
-    sizes = *q.shape[:3], k.shape[2]  # of the scores
-    return bias is None or (
-        bias.ndim <= 4
-        and all(n in (1, size) for n, size in zip(bias.shape[::-1], sizes[::-1], strict=False))
-    )
 
 
 def _heads(B, L, H, K):

@@ -8,24 +8,16 @@ A plain loop adds repeated ids correctly, in the order of the tokens, without so
 
 import numpy as np
 
-from minibert.kernels.arrays import cotangent_rows
+from minibert.kernels.arrays import cotangent_rows, embedding_ids
 from minibert.kernels.numba_jit import REORDER, jit
 
 
 def embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
     """e, and ids, segments and the tables' shapes for the backward."""
-    L = ids.shape[-1]
-    segments = np.zeros_like(ids) if segments is None else segments
-    if not (
-        word.ndim == position.ndim == segment.ndim == 2
-        and word.shape[1] == position.shape[1] == segment.shape[1]
-        and ids.shape == segments.shape
-        and _within(ids, len(word))
-        and _within(segments, len(segment))
-        and len(position) >= L
-    ):
+    checked = embedding_ids(word, position, segment, ids, segments)
+    if checked is None:
         return NotImplemented  # the formula says what is wrong
-    flat, kinds = (np.ascontiguousarray(a, np.int64).reshape(-1) for a in (ids, segments))
+    (flat, kinds), L = checked, ids.shape[-1]
     word, position, segment = map(np.ascontiguousarray, (word, position, segment))
     e = np.empty((flat.size, word.shape[1]), np.float32)
     _embed(word, position, segment, flat, kinds, L, e)
@@ -42,10 +34,6 @@ def embedding_backward(de, cache):
     if pad_id is not None:
         dword[pad_id] = 0.0
     return dword, dposition, dsegment
-
-
-def _within(ids, size):
-    return ids.dtype.kind in "iu" and ids.min() >= 0 and ids.max() < size
 
 
 @jit(REORDER)

@@ -20,18 +20,16 @@ class Packs:
     """Packed weights by the arrays that they were made of."""
 
     def __init__(self):
-        self._made, self._lock = {}, threading.Lock()
+        self._made = {}
 
     def get(self, key, arrays, make):
         """What `make()` gave when it was first asked for with this key and these very arrays."""
         key = key, *map(id, arrays)
         found = self._made.get(key)
         if found is None:
-            with self._lock:
-                found = self._made.get(key)
-                if found is None:
-                    # The arrays are kept alive with it, so that their ids stay theirs.
-                    found = self._made[key] = make(), arrays
+            # Two threads may both make it, in the time that one would have waited. The arrays are
+            # kept alive with it, so that their ids stay theirs.
+            found = self._made.setdefault(key, (make(), arrays))
         return found[0]
 
     def __reduce__(self):

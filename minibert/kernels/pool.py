@@ -75,9 +75,6 @@ def get_threads():
     return _count_and_source()[0]
 
 
-threads = get_threads  # the short name, inside the package
-
-
 def threads_source():
     """Where the number of threads comes from, in words."""
     return _count_and_source()[1]
