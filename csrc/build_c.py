@@ -12,7 +12,7 @@ from cffi import FFI
 
 INT8 = ["int8.c", "panel_scalar.c", "panel_avx2.c", "panel_avx512vnni.c"]
 FLOAT = ["float32.c", "float_scalar.c", "float_avx2.c", "float_avx512.c", "float_amx.c"]
-SOURCES = [*INT8, *FLOAT, "sequences.c", "embedding.c"]
+SOURCES = [*INT8, *FLOAT, "sequences.c", "layer.c", "embedding.c"]
 
 # Contraction would fuse the dequantizing multiply and add: other bits than NumPy's; where fused
 # operations are wanted they are written. Nobody reads errno or floating-point exceptions. The

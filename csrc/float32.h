@@ -96,7 +96,15 @@ int minibert_adamw(int level, const minibert_moments *common, float shrink, floa
                    float root_of, float eps, float *p, const float *g, float *m, float *v, size_t n);
 int minibert_bert_adam(int level, const minibert_moments *common, float lr, float decay, float eps,
                        float *p, const float *g, float *m, float *v, size_t n);
+
+/* ---- sums of squares: csrc/squares.inc */
+
 int minibert_sum_of_squares(int level, const float *x, double *sum, size_t n);
+
+/* d = a - b, and the sum of its squares; da = factor d and db = -da. */
+int minibert_difference(int level, const float *a, const float *b, float *d, double *sum, size_t n);
+int minibert_difference_gradient(int level, const float *d, float factor, float *da, float *db,
+                                 size_t n);
 
 /* ---- attention */
 
@@ -130,4 +138,40 @@ int minibert_attention_backward(int level, const minibert_attention *a,
                                 const minibert_attention_gradient *g, const int64_t *queries,
                                 const int64_t *keys, size_t first, size_t end, size_t first_head,
                                 size_t end_head);
+
+/* ---- layers without gradients: csrc/layer.c */
+
+typedef struct {
+    const void *packed; /* w (N, K) */
+    const float *b;     /* (N) */
+    size_t N, K;
+} minibert_weight;
+
+typedef struct {
+    const float *gamma, *beta;
+    float eps;
+} minibert_norm;
+
+typedef struct {
+    minibert_weight qkv, out, up, down; /* qkv: the three one below another, 3 H K outputs */
+    minibert_norm norm1, norm2;
+    size_t H, K; /* heads, head size */
+} minibert_layer;
+
+typedef struct {
+    int level, status;
+    size_t count;
+    const minibert_layer *layers;
+    const float *x;         /* (M, D): the tokens of B sequences, one after another */
+    const float *bias;      /* (M), added to the scores of each key; NULL: none */
+    const int64_t *offsets; /* (B + 1) of the sequences' rows */
+    size_t M, B;
+    float *qkv, *context, *x1, *a; /* (M, 3 H K), (M, H K), (M, D), (M, F): what is between */
+    float **y;                     /* of each layer (M, D), not the one before it */
+    float **scores;                /* of each layer (H, L, L) a sequence; NULL: not wanted */
+    int64_t *counters;             /* 14 a layer, 0 at first */
+} minibert_layers_call;
+
+/* Every thread that takes part calls it with the same struct. Where one comes back, all is done. */
+int minibert_layers_forward(minibert_layers_call *call);
 #endif

@@ -66,8 +66,8 @@ const char *minibert_amx_missing(void) { return "compiled without AMX: gcc 11 or
  * Which two k make a pair does not matter, as long as x and w agree. */
 enum { SIDE = 16, PAIRED = 2 * SIDE /* k in a step */ };
 enum { PART = SIDE, STEP = 3 * PART }; /* in rows of tiles */
-enum { BLOCK = 128 /* rows of x split at once */, CHUNK = 10 /* and steps */ };
-enum { SHARE = STEP / (BLOCK / (2 * SIDE)) / 6 }; /* of a step of w, prefetched by each product */
+enum { BLOCK = 256 /* rows of x split at once */, CHUNK = 10 /* and steps */ };
+enum { SHARE = 2 }; /* rows of tiles that each product prefetches: a strip of w for 128 rows of x */
 typedef __m512i tile_row;
 
 static size_t at_most(size_t n, size_t most) { return n < most ? n : most; }
@@ -169,6 +169,12 @@ AMX void split_strip(enum side side, const float *from, ptrdiff_t row, ptrdiff_t
     _Alignas(64) float lo[SIDE][SIDE], hi[SIDE][SIDE]; /* k and k + 16 */
     for (size_t k = 0; k < K; k += PAIRED, from += PAIRED * col, tiles += STEP) {
         size_t k_lo = left(k, K), k_hi = left(k + SIDE, K);
+        if (side == LEFT && col == 1 && rows == SIDE) { /* the usual x: as below, without copies */
+            for (ptrdiff_t i = 0; i < SIDE; i++)
+                split(_mm512_maskz_loadu_ps(first(k_lo), from + i * row),
+                      _mm512_maskz_loadu_ps(first(k_hi), from + i * row + SIDE), tiles + i);
+            continue;
+        }
         if (side == LEFT) {
             fetch(from, row, col, rows, k_lo, lo);
             fetch(from + SIDE * col, row, col, rows, k_hi, hi);
@@ -214,8 +220,8 @@ INLINE void prefetch(const tile_row *soon)
 INLINE void multiply_next_x(const tile_row *x, const tile_row *below, const tile_row *soon)
 {
     _tile_loadd(2, x, sizeof *x);
-    _tile_dpbf16ps(0, 2, 4);
     _tile_loadd(3, below, sizeof *x);
+    _tile_dpbf16ps(0, 2, 4);
     _tile_dpbf16ps(1, 3, 4);
     prefetch(soon);
 }
@@ -228,13 +234,19 @@ INLINE void multiply_next_w(const tile_row *w, const tile_row *soon)
     prefetch(soon);
 }
 
-/* to (32 x 16) = two strips of x, one below the other, times a strip of w. */
+/* to (32 x 16) = or, with add, += two strips of x, one below the other, times a strip of w. */
 AMX void multiply(const tile_row *x, const tile_row *w, const tile_row *soon, size_t steps,
-                  float *to, size_t to_row)
+                  int add, float *to, size_t to_row)
 {
     const tile_row *below = x + steps * STEP;
-    _tile_zero(0);
-    _tile_zero(1);
+    const size_t stride = to_row * sizeof *to;
+    if (add) {
+        _tile_loadd(0, to, stride);
+        _tile_loadd(1, to + SIDE * to_row, stride);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+    }
     for (; steps > 0; steps--, x += STEP, below += STEP, w += STEP, soon += STEP) {
         _tile_loadd(4, w, sizeof *w);
         multiply_next_x(x + 2 * PART, below + 2 * PART, soon); /* x3 w1 */
@@ -244,38 +256,38 @@ AMX void multiply(const tile_row *x, const tile_row *w, const tile_row *soon, si
         multiply_next_w(w + 2 * PART, soon + 4 * SHARE);       /* x1 w3 */
         multiply_next_w(w, soon + 5 * SHARE);                  /* x1 w1 */
     }
-    _tile_stored(0, to, to_row * sizeof *to);
-    _tile_stored(1, to + SIDE * to_row, to_row * sizeof *to);
+    _tile_stored(0, to, stride);
+    _tile_stored(1, to + SIDE * to_row, stride);
 }
 
-/* y (rows x columns) = sum or, with add, y + sum */
-AMX void put(float sum[2 * SIDE][SIDE], int add, float *y, size_t y_row, size_t rows,
-             size_t columns)
+/* to (rows x columns) = from */
+AMX void copy(const float *from, size_t from_row, float *to, size_t to_row, size_t rows,
+              size_t columns)
 {
     const __mmask16 mask = first(columns);
-    for (size_t i = 0; i < rows; i++, y += y_row) {
-        __m512 v = _mm512_load_ps(sum[i]);
-        if (add)
-            v = _mm512_add_ps(v, _mm512_maskz_loadu_ps(mask, y));
-        _mm512_mask_storeu_ps(y, mask, v);
-    }
+    for (size_t i = 0; i < rows; i++, from += from_row, to += to_row)
+        _mm512_mask_storeu_ps(to, mask, _mm512_maskz_loadu_ps(mask, from));
 }
 
 /* (1) for a block of rows and a chunk of steps. w_strip is the distance between strips of w. */
 AMX void multiply_block(const tile_row *x, const tile_row *w, size_t w_strip, size_t steps, int add,
                         float *y, size_t y_row, size_t rows, size_t N)
 {
-    _Alignas(64) float sum[2 * SIDE][SIDE];
+    _Alignas(64) float part[2 * SIDE * SIDE];
     atomic_signal_fence(memory_order_seq_cst); /* not every compiler sees that tiles read x */
     for (size_t n = 0; n < N; n += SIDE, w += w_strip) {
         const tile_row *strips = x, *soon = w + w_strip;
+        const size_t columns = left(n, N);
         for (size_t m = 0; m < rows; m += 2 * SIDE, strips += 2 * steps * STEP, soon += 6 * SHARE) {
             float *to = y + m * y_row + n;
-            if (!add && rows - m >= 2 * SIDE && N - n >= SIDE) {
-                multiply(strips, w, soon, steps, to, y_row);
-            } else {
-                multiply(strips, w, soon, steps, sum[0], SIDE);
-                put(sum, add, to, y_row, at_most(rows - m, 2 * SIDE), left(n, N));
+            const size_t high = at_most(rows - m, 2 * SIDE);
+            if (high == 2 * SIDE && columns == SIDE) {
+                multiply(strips, w, soon, steps, add, to, y_row);
+            } else { /* at the edges tiles would write too much */
+                if (add)
+                    copy(to, y_row, part, SIDE, high, columns);
+                multiply(strips, w, soon, steps, add, part, SIDE);
+                copy(part, SIDE, to, y_row, high, columns);
             }
         }
     }

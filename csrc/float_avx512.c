@@ -18,8 +18,11 @@ const product_functions product_avx512 = {packed_size, pack, product};
 const row_functions rows_avx512 = {gelu, gelu_gradient, layernorm, layernorm_gradient, dropout,
                                  column_sums};
 
+#include "squares.inc"
+const square_functions squares_avx512 = {sum_of_squares, difference, difference_gradient};
+
 #include "adam.inc"
-const adam_functions adam_avx512 = {adamw, bert_adam, sum_of_squares};
+const adam_functions adam_avx512 = {adamw, bert_adam};
 
 #include "fused.inc"
 const fused_functions fused_avx512 = {linear, linear_gelu, linear_add_layernorm,

@@ -50,17 +50,36 @@ typedef struct {
                   float eps, float *p, const float *g, float *m, float *v, size_t n);
     void (*bert_adam)(const minibert_moments *common, float lr, float decay, float eps, float *p,
                       const float *g, float *m, float *v, size_t n);
-    double (*sum_of_squares)(const float *x, size_t n);
 } adam_functions; /* adam.inc */
+
+typedef struct {
+    double (*sum_of_squares)(const float *x, size_t n);
+    double (*difference)(const float *a, const float *b, float *d, size_t n);
+    void (*difference_gradient)(const float *d, float f, float *da, float *db, size_t n);
+} square_functions; /* squares.inc */
 
 typedef struct {
     int (*forward)(const minibert_attention *a);
     int (*backward)(const minibert_attention *a, const minibert_attention_gradient *g);
 } attention_functions; /* attention.inc */
 
+/* A level's functions. */
+typedef struct {
+    const product_functions *product;
+    const fused_functions *fused;
+    const row_functions *rows;
+    const attention_functions *attention;
+    const adam_functions *adam;
+    const square_functions *squares;
+} float_functions;
+
+/* All NULL where the level cannot run here. */
+float_functions minibert_float_functions(int level); /* float32.c */
+
 extern const product_functions product_scalar, product_avx2, product_avx512, product_amx;
 extern const fused_functions fused_scalar, fused_avx2, fused_avx512;
 extern const row_functions rows_scalar, rows_avx2, rows_avx512;
 extern const adam_functions adam_scalar, adam_avx2, adam_avx512;
+extern const square_functions squares_scalar, squares_avx2, squares_avx512;
 extern const attention_functions attention_scalar, attention_avx2, attention_avx512;
 #endif

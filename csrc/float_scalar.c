@@ -11,8 +11,11 @@ const product_functions product_scalar = {packed_size, pack, product};
 const row_functions rows_scalar = {gelu, gelu_gradient, layernorm, layernorm_gradient, dropout,
                                  column_sums};
 
+#include "squares.inc"
+const square_functions squares_scalar = {sum_of_squares, difference, difference_gradient};
+
 #include "adam.inc"
-const adam_functions adam_scalar = {adamw, bert_adam, sum_of_squares};
+const adam_functions adam_scalar = {adamw, bert_adam};
 
 #include "fused.inc"
 const fused_functions fused_scalar = {linear, linear_gelu, linear_add_layernorm,

@@ -1,8 +1,6 @@
 /* Attention over the sequences of a batch: each is found by its offsets and handed to the level. */
 #include "float_level.h"
 
-const attention_functions *minibert_attention_level(int level); /* float32.c */
-
 typedef struct {
     minibert_attention a;
     minibert_attention_gradient g;
@@ -48,7 +46,7 @@ static int each_sequence(int level, const minibert_attention *a, const minibert_
                          const int64_t *queries, const int64_t *keys, size_t first, size_t end,
                          size_t first_head, size_t end_head)
 {
-    const attention_functions *functions = minibert_attention_level(level);
+    const attention_functions *functions = minibert_float_functions(level).attention;
     if (!functions)
         return -1;
     size_t scores_before = 0;

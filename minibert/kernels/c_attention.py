@@ -28,7 +28,7 @@ _WORK = 60  # operations a score beside the products, see `pool.even_blocks`
 
 def attention_forward(q, k, v, bias=None, *, drop=None, head_mask=None, want_scores=False):
     """Attended, and what the backward needs."""
-    if not (attention_fits(q, k, v, bias, head_mask) and _one_a_key(bias)):
+    if not (attention_fits(q, k, v, bias, head_mask) and one_a_key(bias)):
         return NotImplemented
     (B, H, L, _), S = q.shape, k.shape[2]
     if bias is not None:
@@ -62,7 +62,7 @@ def attention_backward(dout, cache):
 def packed_attention_forward(q, k, v, offsets, *, drop=None, head_mask=None):
     """context, and what the backward needs."""
     H, P, _ = q.shape
-    if not (q.shape == k.shape == v.shape and _are_offsets(offsets, P)):
+    if not (q.shape == k.shape == v.shape and are_offsets(offsets, P)):
         return NotImplemented
     if head_mask is not None and head_mask.shape != (H,):
         return NotImplemented
@@ -155,12 +155,12 @@ def _backward(dcontext, dscores, call):
     return dq, dk, dv
 
 
-def _one_a_key(bias):
+def one_a_key(bias):
     """Whether a bias is one number a key: the same for all heads and queries."""
     return bias is None or all(n == 1 for n in bias.shape[-3:-1])
 
 
-def _are_offsets(offsets, P):
+def are_offsets(offsets, P):
     """Whether they cut P rows into sequences of one token at least."""
     if offsets.ndim != 1 or len(offsets) < 2 or offsets.dtype.kind not in "iu":
         return False

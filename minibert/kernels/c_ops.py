@@ -7,9 +7,11 @@ which is there to be read and tested, "auto" prefers the other kernels, whose pr
 from minibert.kernels import (
     c_adam,
     c_attention,
+    c_distance,
     c_dropout,
     c_embedding,
     c_int8,
+    c_layer,
     c_linear,
     c_rows,
     suited,
@@ -26,6 +28,7 @@ _PAIRS = {
     "linear": c_linear,
     "linear_add_layernorm": c_linear,
     "linear_gelu": c_linear,
+    "mse": c_distance,
     "packed_attention": c_attention,
     "qkv": c_linear,
 }
@@ -35,6 +38,7 @@ for _name, _module in _PAIRS.items():
     KERNELS |= suited.pair(_name, _module)
 for _name in ("adamw_update", "bert_adam_update", "sum_of_squares"):
     KERNELS[_name] = getattr(c_adam, _name)
+KERNELS["transformer_layers"] = c_layer.transformer_layers
 for _kernel in KERNELS.values():
     _kernel.levels = FLOAT
 for _name in ("int8_linear_forward", "int8_matmul", "quantize_affine"):

@@ -12,7 +12,7 @@ Error against float64: GELU 3e-7 relative norm, LayerNorm 1e-6.
 
 import numpy as np
 
-from minibert.kernels import pool
+from minibert.kernels import packs, pool
 from minibert.kernels.arrays import F32, as_rows, cotangent_rows, plain
 from minibert.kernels.c_library import FLOAT, NULL, check, lib, read, write
 
@@ -52,21 +52,19 @@ def layernorm_forward(x, gamma, beta, eps=1e-12):
         return NotImplemented
     rows, gamma, beta = as_rows(x), plain(gamma), plain(beta)
     M, D = rows.shape
-    xhat, y, inv_sigma = np.empty_like(rows), np.empty_like(rows), np.empty(M, F32)
+    y, keeps = np.empty((M, D), F32), not packs.current()
+    xhat, inv_sigma = (np.empty((M, D), F32), np.empty(M, F32)) if keeps else (None, None)
     level, x_at, vectors = FLOAT.now, read(rows), (read(gamma), read(beta), eps)
-    xhat_at, sigma_at, y_at = write(xhat), write(inv_sigma), write(y)
+    xhat_at, sigma_at, y_at = keeps and write(xhat), keeps and write(inv_sigma), write(y)
 
     def block(at):
         m, n = at.start, at.stop - at.start
         i = m * D
-        check(
-            lib.minibert_layernorm(
-                level, x_at + i, *vectors, xhat_at + i, sigma_at + m, y_at + i, n, D
-            )
-        )
+        kept = (xhat_at + i, sigma_at + m) if keeps else (NULL, NULL)
+        check(lib.minibert_layernorm(level, x_at + i, *vectors, *kept, y_at + i, n, D))
 
     pool.run((block, pool.even_blocks(M, _WORK * D)), blas=False)  # (2)
-    return y.reshape(x.shape), (xhat, inv_sigma, gamma, x.shape)
+    return y.reshape(x.shape), (xhat, inv_sigma, gamma, x.shape) if keeps else None
 
 
 def layernorm_backward(dy, cache):

@@ -48,6 +48,11 @@ def inference(packs):
         _LOCAL.packs = before
 
 
+def without_gradients():
+    """Whether this thread is in such a block."""
+    return current() is not None
+
+
 def current():
     """The `Packs` of the block that this thread is in; None where gradients may be wanted."""
     return getattr(_LOCAL, "packs", None)

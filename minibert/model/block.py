@@ -10,10 +10,17 @@ Each value is used by what follows it and, for x and x1, again as the residual, 
 gradient is the sum of two.
 """
 
+from functools import cache
+
 from minibert import kernels as F
+from minibert.model.params import layer_prefix
 from minibert.ops import Attended
 
 PROJECTIONS = ("attention.self.query", "attention.self.key", "attention.self.value")
+PARTS = (
+    *PROJECTIONS, "attention.output.dense", "attention.output.LayerNorm",
+    "intermediate.dense", "output.dense", "output.LayerNorm",
+)  # fmt: skip
 
 
 def block_forward(
@@ -116,6 +123,12 @@ def block_backward(dx2, dscores, cache, size, *, offsets=None, name, linear):
         _full(name, PROJECTIONS), tuple(join_heads(d) for d in dqkv), c_qkv
     )  # (1')
     return dx + dx_qkv, grads | g
+
+
+@cache
+def weight_names(i):
+    """The full names of layer i's sixteen arrays, in the order of `ops.transformer_layer`."""
+    return [f"{layer_prefix(i)}{part}.{kind}" for part in PARTS for kind in ("weight", "bias")]
 
 
 def split_heads(x, heads):

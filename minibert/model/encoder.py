@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minibert import kernels as F
-from minibert.model.block import block_backward, block_forward
+from minibert.model.block import block_backward, block_forward, weight_names
 from minibert.model.linear import FLOAT
 from minibert.model.packing import choose_layout
 from minibert.model.params import EMBEDDINGS, POOLER, add_grads, layer_prefix, layer_view
@@ -78,31 +78,50 @@ def encoder_forward(
     x, c_dropout = F.dropout_forward(x, drop)  # (B,L,D) or (P,D)  (1)
     bias = layout.bias(x.dtype)  # (B,1,1,L) or None
 
-    hidden, scores = [x], []
     cache = [(x.shape, x.dtype, layout), (c_embedding, c_layernorm, c_dropout)]
-    for i, size in enumerate(config.layers):
-        x, s, c = block_forward(
-            x, layer_view(params, i), size, config, bias, offsets=layout.offsets,
-            name=layer_prefix(i), drop=drop, site=1 + SITES_PER_LAYER * i,
-            want_scores="scores" in want, linear=linear,
-        )  # (B,L,D) or (P,D)  (2)
-        if "hidden" in want:
-            hidden.append(x)
-        scores.append(s)
-        cache.append(c)
+    options = {"bias": bias, "offsets": layout.offsets, "want_scores": "scores" in want}
+    found = _without_gradients(x, params, config, drop, linear, options)
+    if found is None:
+        found = _layer_by_layer(x, params, config, drop, linear, options, "hidden" in want, cache)
+    hidden, scores = found  # (2)
 
     h, c_linear = linear.forward(
-        POOLER, np.ascontiguousarray(x[layout.first]),
+        POOLER, np.ascontiguousarray(hidden[-1][layout.first]),
         params[f"{POOLER}.weight"], params[f"{POOLER}.bias"],
     )
     pooled, c_tanh = F.tanh_forward(h)  # (B,D)  (3)
     cache.append((c_linear, c_tanh))
     encoded = Encoded(
-        tuple(hidden) if "hidden" in want else (layout.padded(x),),
+        (x, *hidden) if "hidden" in want else (layout.padded(hidden[-1]),),
         tuple(scores) if "scores" in want else (),
         pooled,
     )
     return encoded, cache
+
+
+def _layer_by_layer(x, params, config, drop, linear, options, want_hidden, cache):
+    """(2): the hidden states after the layers, or the last alone, and the scores."""
+    hidden, scores = [], []
+    for i, size in enumerate(config.layers):
+        x, s, c = block_forward(
+            x, layer_view(params, i), size, config, name=layer_prefix(i),
+            drop=drop, site=1 + SITES_PER_LAYER * i, linear=linear, **options,
+        )  # (B,L,D) or (P,D)
+        hidden = [*hidden, x] if want_hidden else [x]
+        scores.append(s)
+        cache.append(c)
+    return hidden, scores
+
+
+def _without_gradients(x, params, config, drop, linear, options):
+    """The same in one op; None where something is in the way."""
+    N = config.n_layers
+    masks = (f"{layer_prefix(i)}attention.head_mask" for i in range(N))
+    if not F.without_gradients() or drop is not None or any(mask in params for mask in masks):
+        return None
+    weights = [[params[name] for name in weight_names(i)] for i in range(N)]
+    heads = [size.heads for size in config.layers]
+    return linear.layers(x, weights, heads=heads, eps=config.eps, **options)
 
 
 def encoder_backward(d, params, config, cache, *, linear=FLOAT):

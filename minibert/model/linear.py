@@ -20,6 +20,9 @@ class ComposedLinear:
         dx, dw, db = F.linear_backward(dy, cache)
         return dx, {f"{name}.weight": dw, f"{name}.bias": db}
 
+    def layers(self, x, weights, **options):
+        """All layers as one op, see `ops.transformer_layers`; None: they must be composed."""
+
     def qkv_forward(self, names, x, weights):
         """(q, k, v); names are the three layers', weights their three (w, b)."""
         results = [self.forward(name, x, *wb) for name, wb in zip(names, weights, strict=True)]
@@ -61,6 +64,10 @@ class ComposedLinear:
 
 class FloatLinear(ComposedLinear):
     """The fused kernels; int8 weights take the int8 kernels by their type."""
+
+    def layers(self, x, weights, **options):
+        """Hidden states and scores."""
+        return F.transformer_layers(x, weights, **options)
 
     def qkv_forward(self, names, x, weights):
         """(q, k, v)."""

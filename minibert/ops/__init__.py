@@ -46,6 +46,7 @@ from minibert.ops.int8 import (
     quantize_symmetric,
 )
 from minibert.ops.kl import kl_backward, kl_forward
+from minibert.ops.layer import transformer_layer, transformer_layers
 from minibert.ops.layernorm import layernorm_backward, layernorm_forward
 from minibert.ops.linear import linear_backward, linear_forward
 from minibert.ops.packed import QRows, QTensor

@@ -1,4 +1,4 @@
-"""Float32 inputs for every op that Numba accelerates, for any size n."""
+"""Float32 inputs for every op that has a kernel, for any size n."""
 
 import numpy as np
 
@@ -43,6 +43,8 @@ def inputs(op, n, seed=0):
         offsets = np.cumsum([0, n, 1, n // 2 + 1])
         kwargs = {"drop": DROP, "head_mask": np.abs(f(H))}
         return (*(f(H, offsets[-1], K) for _ in "qkv"), offsets), kwargs
+    if op == "mse":
+        return (0.5 + 2 * f(B, n, n), f(B, n, n)), {}
     if op == "softmax_cross_entropy":
         labels = rng.integers(0, n, (B, n))
         labels[0, 0] = -100

@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from minibert import kernels as F
+from minibert import ops
 from minibert.check import spec
 from minibert.check.cases.case import Case, Formula
+from minibert.check.cases.inputs import packed_offsets
 from minibert.config import BertConfig, LayerSize
 from minibert.model import FLOAT, Encoded, encoder_backward, encoder_forward, init_params
-from minibert.model.block import block_backward, block_forward
+from minibert.model.block import block_backward, block_forward, weight_names
 from minibert.model.encoder import SITES_PER_LAYER
 from minibert.model.linear import ComposedLinear
 from minibert.model.params import layer_prefix, layer_view
@@ -100,6 +102,35 @@ def _block(padding=False, head_mask=False, dropout=False):
     return make
 
 
+def _stack(padding=False, packed=False, **options):
+    def make(rng, z, dtype):
+        config = small_config(z)
+        # Matrices of the usual size: a second layer would multiply the rounding of the first.
+        params = {n: p * 0.3 if p.ndim == 2 else p for n, p in random_params(rng, config).items()}
+        keep = random_batch(rng, config, z)[2]
+        layers = tuple(tuple(params[n] for n in weight_names(i)) for i in range(config.n_layers))
+        kwargs = {"heads": (z.H, z.H), "eps": config.eps} | options
+        if packed:
+            kwargs["offsets"] = packed_offsets(z)
+        if padding:
+            kwargs["bias"] = F.padding_bias(keep, dtype)
+        shape = (kwargs["offsets"][-1], z.D) if packed else (z.B, z.L, z.D)
+        return (0.3 + 1.3 * rng.standard_normal(shape), layers), kwargs
+
+    return make
+
+
+def layer_of_weights(weights, heads, eps):
+    """The parameters of a layer by name, and the configuration that they are of."""
+    names = (name.removeprefix(layer_prefix(0)) for name in weight_names(0))
+    params = dict(zip(names, weights, strict=True))
+    ffn, hidden = params["intermediate.dense.weight"].shape
+    config = BertConfig.uniform(
+        vocab=23, hidden=hidden, n_layers=1, heads=heads, ffn=ffn, eps=eps, positions=64
+    )
+    return params, config
+
+
 def _encoder(pad_word=False, dropout=False, widths=False, **changes):
     def make(rng, z, dtype):
         config = small_config(z, **changes)
@@ -164,6 +195,25 @@ def _loops_layer_backward(d, x, params, keep, config, *, drop=None):
     return dx.reshape(x.shape), grads
 
 
+def _loops_stack(x, layers, *, heads, eps, bias=None, offsets=None, want_scores=False):
+    hidden, scores = [], []
+    sequences = [x] if offsets is None else [s[None] for s in np.split(x, offsets[1:-1])]
+    for weights, H in zip(layers, heads, strict=True):
+        params, config = layer_of_weights(weights, H, eps)
+        found = [_loops_of_stack(s, params, config, bias) for s in sequences]
+        sequences = [layer.x2.reshape(s.shape) for s, layer in zip(sequences, found, strict=True)]
+        x = sequences[0] if offsets is None else np.concatenate([s[0] for s in sequences])
+        hidden.append(x)
+        scores.append(found[0].scores if want_scores else None)
+    return tuple(hidden), tuple(scores)
+
+
+def _loops_of_stack(x, params, config, bias):
+    B, L, D = x.shape
+    full = np.zeros((B, config.layers[0].heads, L, L), x.dtype) + (0 if bias is None else bias)
+    return spec.block_forward(x.reshape(-1, D), params, full, config, {}, 1)
+
+
 def _loops_encoder(params, config, ids, segments, keep, *, drop=None):
     masks = drop_masks(drop, config, ids.shape)
     hidden, scores, pooled = spec.encoder_forward(params, config, ids, segments, keep, masks)
@@ -183,6 +233,10 @@ def _block_case(mode, forward=_layer_forward, **options):
         "block", mode, _block(**options), (0, 1), _loops_layer, _loops_layer_backward,
         pair=lambda: (forward, _layer_backward), levels=LEVELS, gradcheck=DIRECTIONS,
     )
+
+
+def _stack_case(mode, **options):
+    return Case("transformer_layers", mode, _stack(**options), (), _loops_stack)
 
 
 def _encoder_case(mode, **options):
@@ -213,6 +267,24 @@ FORMULAS = (
             _block_case("head-mask", padding=True, head_mask=True),
             _block_case("dropout", padding=True, dropout=True),
             _block_case("composed", _composed_forward, padding=True, dropout=True),
+        ),
+    ),
+    Formula(
+        id="transformer-layers",
+        title="BERT's layers without gradients",
+        source="Devlin et al. 2018, section 3; Vaswani et al. 2017, section 3",
+        tex=(
+            r"c = \mathrm{attention}(x W_q^T + b_q,\; x W_k^T + b_k,\; x W_v^T + b_v)",
+            r"x_1 = \mathrm{LN}(x + c\, W_o^T + b_o)",
+            r"y = \mathrm{LN}(x_1 + \mathrm{gelu}(x_1 W_1^T + b_1)\, W_2^T + b_2)",
+        ),
+        code=(ops.transformer_layers, ops.transformer_layer),
+        loops=(spec.block_forward,),
+        cases=(
+            _stack_case(""),
+            _stack_case("padding", padding=True, want_scores=True),
+            _stack_case("packed", packed=True),
+            _stack_case("large-eps", eps=0.3),
         ),
     ),
     Formula(

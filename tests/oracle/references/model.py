@@ -2,7 +2,7 @@
 
 import torch
 
-from minibert.check.cases.model import LayerOutput
+from minibert.check.cases.model import LayerOutput, layer_of_weights
 from minibert.model import Encoded
 
 from .. import hugging_face
@@ -69,8 +69,37 @@ def block(x, params, keep, config, drop=None):
         x, params, "", config.layers[0], config, keep, dropper(drop), 1, record=step
     )
     if drop is None and "attention.head_mask" not in params:
-        layer = hugging_face.bert(config, None)[0].encoder.layer[0]
-        bias = torch.zeros(keep.shape, dtype=x.dtype).masked_fill(~keep, torch.finfo(x.dtype).min)
-        theirs = torch.func.functional_call(layer, params, (x, bias[:, None, None]))
-        x2 = same(theirs, x2)
+        x2 = same(bert_layer(x, params, keep, config), x2)
     return LayerOutput(x2, scores)
+
+
+def bert_layer(x, params, keep, config):
+    """What transformers' layer returns."""
+    layer = hugging_face.bert(config, None)[0].encoder.layer[0]
+    bias = torch.zeros(keep.shape, dtype=x.dtype).masked_fill(~keep, torch.finfo(x.dtype).min)
+    return torch.func.functional_call(layer, params, (x, bias[:, None, None]))
+
+
+@reference("transformer_layers", source=f"transformers BertLayer; scores by {OURS}")
+def transformer_layers(x, layers, *, heads, eps, bias=None, offsets=None, want_scores=False):
+    if offsets is None:
+        keep = torch.ones(x.shape[:2]) > 0 if bias is None else bias[:, 0, 0] == 0
+        return stack(x, keep, layers, heads, eps, want_scores)
+    lengths = torch.as_tensor(offsets).diff().tolist()
+    alone = [
+        stack(s[None], torch.ones(1, len(s)) > 0, layers, heads, eps, False)[0]
+        for s in x.split(lengths)
+    ]
+    hidden = [torch.cat([s[0] for s in states]) for states in zip(*alone, strict=True)]
+    return tuple(hidden), (None,) * len(layers)
+
+
+def stack(x, keep, layers, heads, eps, want_scores):
+    hidden, scores = [], []
+    for weights, H in zip(layers, heads, strict=True):
+        params, config = layer_of_weights(weights, H, eps)
+        y, s = T.layer(x, params, "", config.layers[0], config, keep, None, 1)
+        x = same(bert_layer(x, params, keep, config), y)
+        hidden.append(x)
+        scores.append(s if want_scores else None)
+    return tuple(hidden), tuple(scores)
