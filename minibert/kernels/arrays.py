@@ -55,7 +55,11 @@ def attention_fits(q, k, v, bias, head_mask):
         return False
     if head_mask is not None and head_mask.shape != q.shape[1:2]:
         return False
-    sizes = *q.shape[:3], k.shape[2]  # of the scores
+    return bias_fits(bias, (*q.shape[:3], k.shape[2]))
+
+
+def bias_fits(bias, sizes):
+    """Whether a bias, or None, broadcasts to scores of these sizes (B,H,L,S)."""
     return bias is None or (
         bias.ndim <= 4
         and all(n in (1, size) for n, size in zip(bias.shape[::-1], sizes[::-1], strict=False))

@@ -16,7 +16,7 @@ Error against float64: 3e-6 relative norm a layer.
 import numpy as np
 
 from minibert.kernels import packs, pool
-from minibert.kernels.arrays import F32, as_rows, plain
+from minibert.kernels.arrays import F32, as_rows, bias_fits, plain
 from minibert.kernels.c_attention import are_offsets, one_a_key
 from minibert.kernels.c_library import FLOAT, NULL, check, ffi, lib, read, write
 from minibert.kernels.c_packing import packed
@@ -58,6 +58,7 @@ def transformer_layers(
     call.bias = NULL if bias is None else read(bias)
     call.qkv, call.context, call.x1, call.a = between
     call.y, call.scores, call.counters = hidden_at, scores_at, write(counters)
+    # Ctrl-C may end this function while another thread is in C: that thread holds `together`.
     alive = call, rows, offsets, bias, hidden, scores, hidden_at, scores_at, counters, space, stack
 
     def together(_):
@@ -125,11 +126,7 @@ def _fits(x, D, bias, offsets, want_scores):
     if x.ndim != 3 or not one_a_key(bias):
         return False
     B, L, _ = x.shape
-    sizes = L, 1, 1, B
-    return bias is None or (
-        bias.ndim <= 4
-        and all(n in (1, size) for n, size in zip(bias.shape[::-1], sizes, strict=False))
-    )
+    return bias_fits(bias, (B, 1, 1, L))
 
 
 def _between(*sizes):

@@ -128,7 +128,8 @@ def block_backward(dx2, dscores, cache, size, *, offsets=None, name, linear):
 @cache
 def weight_names(i):
     """The full names of layer i's sixteen arrays, in the order of `ops.transformer_layer`."""
-    return [f"{layer_prefix(i)}{part}.{kind}" for part in PARTS for kind in ("weight", "bias")]
+    kinds = "weight", "bias"
+    return tuple(f"{layer_prefix(i)}{part}.{kind}" for part in PARTS for kind in kinds)
 
 
 def split_heads(x, heads):
