@@ -119,20 +119,19 @@ def _has_threads():
 def _again_fresh(ran, targets, plan, wanted, time_limit):
     """What becomes of it in a new interpreter, where a copy of this process came to nothing.
 
-    If that does no better, it is not for the threads that the copy does not have.
+    If that does no better, the threads that the copy does not have are not known to be the cause.
     """
     first = {planned.part: planned.key for planned in reversed(plan)}
     if ran.running not in first.values():
         return ran
-    threaded = any(name in sys.modules for name in THREADED)
     sources = {p: t if isinstance(t, Source) else source_of(t) for p, t in targets.items()}
     if all(sources.values()):
         left = max(time_limit - ran.seconds, 0.5 * time_limit)
         note = f"run in a new process: in a copy of this one it {ran.ended}"
         anew, _ = _run("fresh", sources, plan, wanted, (*ran.notes, note), left)
-        if len(anew.results) > len(ran.results):
-            return anew._replace(seconds=ran.seconds + anew.seconds)
-        threaded = threaded and anew.running != ran.running
+        better = len(anew.results) > len(ran.results)
+        return anew._replace(seconds=ran.seconds + anew.seconds) if better else ran
+    threaded = any(name in sys.modules for name in THREADED)
     return ran._replace(ended=ran.ended + COPY) if threaded else ran
 
 
