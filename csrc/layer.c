@@ -79,15 +79,20 @@ static void all_pieces(Work *w, size_t count, piece_fn *one)
     }
 }
 
-/* From where to where the i-th of `count` nearly equal pieces of n goes, in multiples of `unit`. */
+/* From where to where the i-th of `count` pieces of n goes, in multiples of `unit`. Pieces of the
+ * second half are a third as large as those of the first: with them who is ahead makes up for who
+ * is behind. */
 typedef struct {
     size_t from, size;
 } Range;
 
+static size_t thirds_before(size_t i, size_t count) { return i + 2 * at_most(i, count / 2); }
+
 static Range piece(size_t i, size_t count, size_t n, size_t unit)
 {
-    size_t units = divided(n, unit), from = units * i / count * unit;
-    return (Range){from, at_most(units * (i + 1) / count * unit, n) - from};
+    size_t units = divided(n, unit), thirds = thirds_before(count, count);
+    size_t from = units * thirds_before(i, count) / thirds * unit;
+    return (Range){from, at_most(units * thirds_before(i + 1, count) / thirds * unit, n) - from};
 }
 
 /* Rows and outputs of a piece of a product. */
