@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cffi import FFI
 
-INT8 = ["int8.c", "panel_scalar.c", "panel_avx2.c", "panel_avx512vnni.c"]
+INT8 = ["int8.c", "int8_scalar.c", "int8_avx2.c", "int8_avx512vnni.c", "int8_amx.c", "int8_layer.c"]
 FLOAT = ["float32.c", "float_scalar.c", "float_avx2.c", "float_avx512.c", "float_amx.c"]
 SOURCES = [*INT8, *FLOAT, "sequences.c", "layer.c", "embedding.c"]
 
@@ -24,12 +24,12 @@ GCC_FLAGS = [
 MSVC_FLAGS = ["/O2", "/fp:precise"]
 
 ffibuilder = FFI()
-for name in ("int8.h", "float32.h"):
+for name in ("float32.h", "int8.h"):
     lines = Path("csrc", name).read_text(encoding="utf-8").splitlines()
     ffibuilder.cdef("\n".join(line for line in lines if not line.startswith("#")))
 ffibuilder.set_source(
     "minibert._c",
-    '#include "int8.h"\n#include "float32.h"',
+    '#include "float32.h"\n#include "int8.h"',
     sources=[f"csrc/{name}" for name in SOURCES],
     depends=[str(path) for kind in ("h", "inc") for path in sorted(Path("csrc").glob(f"*.{kind}"))],
     include_dirs=["csrc"],

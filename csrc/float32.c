@@ -21,7 +21,7 @@ static Level level_at(int i)
 {
     if (i == 0)
         return (Level){"scalar", NULL, {&product_scalar, &fused_scalar, &rows_scalar, &attention_scalar,
-                        &adam_scalar, &squares_scalar}};
+                        &adam_scalar, &squares_scalar, &codes_scalar}};
 #ifdef MINIBERT_X86
     __builtin_cpu_init(); /* the checks below also ask whether the system saves the wide registers */
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -31,14 +31,14 @@ static Level level_at(int i)
     if (i == 1)
         return (Level){"avx2", avx2 ? NULL : "this CPU has no AVX2 and FMA",
                        {&product_avx2, &fused_avx2, &rows_avx2, &attention_avx2,
-                        &adam_avx2, &squares_avx2}};
+                        &adam_avx2, &squares_avx2, &codes_avx2}};
     if (i == 2)
         return (Level){"avx512", missing, {&product_avx512, &fused_avx512, &rows_avx512, &attention_avx512,
-                        &adam_avx512, &squares_avx512}};
+                        &adam_avx512, &squares_avx512, &codes_avx512}};
 #ifdef MINIBERT_AMX
     return (Level){"amx", missing ? missing : minibert_amx_missing(),
                    {&product_amx, &fused_avx512, &rows_avx512, &attention_avx512,
-                        &adam_avx512, &squares_avx512}};
+                        &adam_avx512, &squares_avx512, &codes_avx512}};
 #else
     return (Level){"amx", "compiled only for Linux", {0}};
 #endif

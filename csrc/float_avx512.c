@@ -18,6 +18,9 @@ const product_functions product_avx512 = {packed_size, pack, product};
 const row_functions rows_avx512 = {gelu, gelu_gradient, layernorm, layernorm_gradient, dropout,
                                  column_sums};
 
+#include "quantize.inc"
+const code_functions codes_avx512 = {quantize_row, dequantize_row};
+
 #include "squares.inc"
 const square_functions squares_avx512 = {sum_of_squares, difference, difference_gradient};
 

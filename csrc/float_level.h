@@ -63,6 +63,13 @@ typedef struct {
     int (*backward)(const minibert_attention *a, const minibert_attention_gradient *g);
 } attention_functions; /* attention.inc */
 
+typedef struct {
+    int (*quantize_row)(const float *x, uint8_t *q, float shift, float *scale, int32_t *zero,
+                        size_t K);
+    void (*dequantize_row)(const int32_t *acc, const int32_t *row_sum, float scale, int32_t zero,
+                           const float *w_scale, const float *b, float *y, size_t N);
+} code_functions; /* quantize.inc */
+
 /* A level's functions. */
 typedef struct {
     const product_functions *product;
@@ -71,6 +78,7 @@ typedef struct {
     const attention_functions *attention;
     const adam_functions *adam;
     const square_functions *squares;
+    const code_functions *codes;
 } float_functions;
 
 /* All NULL where the level cannot run here. */
@@ -81,5 +89,6 @@ extern const fused_functions fused_scalar, fused_avx2, fused_avx512;
 extern const row_functions rows_scalar, rows_avx2, rows_avx512;
 extern const adam_functions adam_scalar, adam_avx2, adam_avx512;
 extern const square_functions squares_scalar, squares_avx2, squares_avx512;
+extern const code_functions codes_scalar, codes_avx2, codes_avx512;
 extern const attention_functions attention_scalar, attention_avx2, attention_avx512;
 #endif

@@ -11,6 +11,9 @@ const product_functions product_scalar = {packed_size, pack, product};
 const row_functions rows_scalar = {gelu, gelu_gradient, layernorm, layernorm_gradient, dropout,
                                  column_sums};
 
+#include "quantize.inc"
+const code_functions codes_scalar = {quantize_row, dequantize_row};
+
 #include "squares.inc"
 const square_functions squares_scalar = {sum_of_squares, difference, difference_gradient};
 

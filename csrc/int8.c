@@ -1,140 +1,168 @@
-/* Which level runs, and the three functions of int8.h, each a loop over panels (panel.h). */
-#include "int8.h"
-#include "panel.h"
-#include <float.h>
+/* Which int8 level runs, packing, and the functions of int8.h for NumPy's arrays, a block of rows at
+ * a time: its codes are copied to where the product finds them without gaps or ends. */
+#include "int8_level.h"
+#include <stdlib.h>
+#include <string.h>
 
 #if FLT_EVAL_METHOD == 1 || FLT_EVAL_METHOD == 2
 #error "float expressions are rounded to more than float32 here: results would differ from NumPy's"
 #endif
 
-enum { BLOCK = 64 }; /* rows of x a panel call sees: they stay in the first-level cache */
-
 typedef struct {
-    const char *name;
-    panel_fn *panel; /* NULL: not compiled for this processor family or by this compiler */
-    const char *missing;
+    const char *name, *missing; /* why it cannot run here; NULL: it can */
+    int8_functions f;
 } Level;
-
-#define NOT_BUILT "compiled only for x86-64, by gcc or clang"
 
 static Level level_at(int i)
 {
     if (i == 0)
-        return (Level){"scalar", panel_scalar, NULL};
-#ifdef MINIBERT_X86
+        return (Level){"scalar", NULL, {int8_product_scalar, &codes_scalar, 0.0f}};
+#if defined(__x86_64__) && defined(__GNUC__)
     __builtin_cpu_init(); /* the checks below also ask whether the system saves the wide registers */
-    if (i == 1)
-        return (Level){"avx2", panel_avx2,
-                       __builtin_cpu_supports("avx2") ? NULL : "this CPU has no AVX2"};
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     int vnni = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vnni");
-    return (Level){"avx512vnni", panel_avx512vnni,
-                   vnni ? NULL : "this CPU has no AVX-512 F, BW and VNNI"};
+    const char *missing = vnni ? NULL : "this CPU has no AVX-512 F, BW, VL, DQ and VNNI";
+    if (i == 1)
+        return (Level){"avx2", avx2 ? NULL : "this CPU has no AVX2 and FMA",
+                       {int8_product_avx2, &codes_avx2, 0.0f}};
+    if (i == 2)
+        return (Level){"avx512vnni", missing, {int8_product_avx512vnni, &codes_avx512, 128.0f}};
+#if defined(__linux__)
+    return (Level){"amx", missing ? missing : minibert_amx_int8_missing(),
+                   {int8_product_amx, &codes_avx512, 0.0f}};
 #else
-    return (Level){i == 1 ? "avx2" : "avx512vnni", NULL, NOT_BUILT};
+    return (Level){"amx", "compiled only for Linux", {0}};
+#endif
+#else
+    const char *name = i == 1 ? "avx2" : i == 2 ? "avx512vnni" : "amx";
+    return (Level){name, "compiled only for x86-64, by gcc or clang", {0}};
 #endif
 }
 
-int minibert_level_count(void) { return 3; }
+int minibert_level_count(void) { return 4; }
 const char *minibert_level_name(int level) { return level_at(level).name; }
 const char *minibert_level_missing(int level) { return level_at(level).missing; }
 
-static panel_fn *panel_of(int level)
+int8_functions minibert_int8_functions(int level)
 {
+    int8_functions none = {0};
     if (level < 0 || level >= minibert_level_count())
-        return NULL;
+        return none;
     Level l = level_at(level);
-    return l.missing ? NULL : l.panel;
+    return l.missing ? none : l.f;
 }
 
-static size_t min(size_t a, size_t b) { return a < b ? a : b; }
+/* ---- packing */
 
-/* Four rows of w from row n on; past the last one it again, whose results nobody reads. */
-static void four_rows(const int8_t *row[4], const int8_t *qw, size_t n, size_t N, size_t K)
+size_t minibert_int8_packed_size(size_t N, size_t K)
 {
-    for (size_t j = 0; j < 4; j++)
-        row[j] = qw + min(n + j, N - 1) * K;
+    return pieces(N, STRIP) * STRIP * (sizeof(int32_t) + pieces(K, STEP) * STEP);
 }
 
-int minibert_int8_matmul(int level, const int8_t *qx, const int8_t *qw, int32_t *acc,
-                         size_t M, size_t N, size_t K)
+void minibert_int8_pack(const int8_t *qw, void *packed, size_t N, size_t K)
 {
-    panel_fn *panel = panel_of(level);
-    if (!panel)
-        return -1;
-    const int8_t *w[4];
-    int32_t part[BLOCK][4];
-    for (size_t m = 0; m < M; m += BLOCK) {
-        size_t rows = min(BLOCK, M - m);
-        for (size_t n = 0; n < N; n += 4) {
-            size_t cols = min(4, N - n);
-            four_rows(w, qw, n, N, K);
-            panel(qx + m * K, w, part, rows, K);
-            for (size_t i = 0; i < rows; i++)
-                for (size_t j = 0; j < cols; j++)
-                    acc[(m + i) * N + n + j] = part[i][j];
+    memset(packed, 0, minibert_int8_packed_size(N, K));
+    int32_t *sums = packed;
+    int8_t *strips = (int8_t *)packed + (strips_of(packed, N) - (const int8_t *)packed);
+    for (size_t n = 0; n < N; n++) {
+        int8_t *strip = strips + n / STRIP * STRIP * (pieces(K, STEP) * STEP) + n % STRIP * QUAD;
+        for (size_t k = 0; k < K; k++) {
+            strip[k / QUAD * (QUAD * STRIP) + k % QUAD] = qw[n * K + k];
+            sums[n] += qw[n * K + k];
         }
     }
+}
+
+/* ---- products */
+
+/* The codes of a block, as its product wants them, and its sums. */
+typedef struct {
+    void *memory;
+    uint8_t *x;
+    int32_t *acc;
+    size_t row, steps, strips; /* bytes of x; of the product */
+} Space;
+
+static int make_space(Space *s, size_t M, size_t N, size_t K)
+{
+    const size_t rows = pieces(M < BLOCK ? M : BLOCK, ROOM) * ROOM;
+    s->steps = pieces(K, STEP);
+    s->strips = pieces(N, STRIP);
+    s->row = s->steps * STEP;
+    const size_t codes = rows * s->row, bytes = codes + rows * s->strips * STRIP * sizeof *s->acc;
+    s->memory = calloc(bytes + 64, 1);
+    s->x = (uint8_t *)(((uintptr_t)s->memory + 63) & ~(uintptr_t)63);
+    s->acc = (int32_t *)(s->x + codes);
+    return s->memory ? 0 : -2;
+}
+
+/* The sums of so many rows. */
+static void block_product(int8_functions f, Space *s, const int8_t *qx, const void *packed,
+                          size_t rows, size_t N, size_t K)
+{
+    const uint8_t flip = f.shift != 0.0f ? 0x80 : 0; /* of the top bit: adds 128 */
+    for (size_t m = 0; m < rows; m++)
+        for (size_t k = 0; k < K; k++)
+            s->x[m * s->row + k] = (uint8_t)qx[m * K + k] ^ flip;
+    f.product(s->x, strips_of(packed, N), s->acc, rows, s->strips, s->steps);
+}
+
+static size_t rows_at(size_t m, size_t M) { return M - m < BLOCK ? M - m : BLOCK; }
+
+int minibert_int8_matmul(int level, const int8_t *qx, const void *packed, int32_t *acc, size_t M,
+                         size_t N, size_t K)
+{
+    int8_functions f = minibert_int8_functions(level);
+    Space s;
+    if (!f.product)
+        return -1;
+    if (make_space(&s, M, N, K))
+        return -2;
+    const uint32_t shift = (uint32_t)f.shift;
+    for (size_t m = 0; m < M; m += BLOCK) {
+        const size_t rows = rows_at(m, M);
+        block_product(f, &s, qx + m * K, packed, rows, N, K);
+        for (size_t i = 0; i < rows; i++)
+            for (size_t n = 0; n < N; n++)
+                acc[(m + i) * N + n] = (int32_t)((uint32_t)s.acc[i * s.strips * STRIP + n] -
+                                                 shift * (uint32_t)row_sums(packed)[n]);
+    }
+    free(s.memory);
     return 0;
 }
 
 int minibert_int8_linear(int level, const int8_t *qx, const float *sx, const int32_t *zx,
-                         const int8_t *qw, const float *sw, const int32_t *row_sum, const float *b,
-                         float *y, size_t M, size_t N, size_t K)
+                         const void *packed, const float *sw, const float *b, float *y, size_t M,
+                         size_t N, size_t K)
 {
-    panel_fn *panel = panel_of(level);
-    if (!panel)
+    int8_functions f = minibert_int8_functions(level);
+    Space s;
+    if (!f.product)
         return -1;
-    const int8_t *w[4];
-    int32_t part[BLOCK][4];
+    if (make_space(&s, M, N, K))
+        return -2;
     for (size_t m = 0; m < M; m += BLOCK) {
-        size_t rows = min(BLOCK, M - m);
-        for (size_t n = 0; n < N; n += 4) {
-            size_t cols = min(4, N - n);
-            four_rows(w, qw, n, N, K);
-            panel(qx + m * K, w, part, rows, K);
-            for (size_t i = 0; i < rows; i++) {
-                for (size_t j = 0; j < cols; j++) {
-                    int32_t sum = part[i][j] - zx[m + i] * row_sum[n + j];
-                    y[(m + i) * N + n + j] = (float)sum * sx[m + i] * sw[n + j] + b[n + j];
-                }
-            }
-        }
+        const size_t rows = rows_at(m, M);
+        block_product(f, &s, qx + m * K, packed, rows, N, K);
+        for (size_t i = 0; i < rows; i++)
+            f.codes->dequantize_row(s.acc + i * s.strips * STRIP, row_sums(packed), sx[m + i],
+                                    zx[m + i] + (int32_t)f.shift, sw, b, y + (m + i) * N, N);
     }
+    free(s.memory);
     return 0;
 }
 
-/* Ties to even, for |v| < 2^22: up there floats are the integers, so adding 1.5 * 2^23 rounds.
- * (rintf is a library call unless SSE4.1 is assumed.) */
-static float rint_small(float v)
+int minibert_quantize_affine(int level, const float *x, int8_t *q, float *scale, int32_t *zero,
+                             size_t M, size_t K, size_t *done)
 {
-    const float shift = 12582912.0f;
-    return (v + shift) - shift;
-}
-
-size_t minibert_quantize_affine(const float *x, int8_t *q, float *scale, int32_t *zero,
-                                size_t M, size_t K)
-{
-    for (size_t m = 0; m < M; m++, x += K, q += K) {
-        float lo = 0.0f, hi = 0.0f; /* zero is always in the range: padding stays exact */
-        int finite = 1;
-        for (size_t k = 0; k < K; k++) {
-            lo = x[k] < lo ? x[k] : lo;
-            hi = x[k] > hi ? x[k] : hi;
-            finite &= x[k] - x[k] == 0.0f; /* inf - inf and NaN - NaN are NaN */
-        }
-        float range = hi - lo;
-        if (!finite || range > FLT_MAX)
-            return m;
-        float s = range / 255.0f;
-        s = s > 1.2e-38f ? s : 1.2e-38f; /* the smallest normal number, so that no quotient is 0/0 */
-        float z = rint_small(-128.0f - lo / s);
-        for (size_t k = 0; k < K; k++) {
-            float v = rint_small(x[k] / s) + z; /* a division: times 1/s moves some ties */
-            q[k] = (int8_t)(v < -128.0f ? -128.0f : v > 127.0f ? 127.0f : v);
-        }
-        scale[m] = s;
-        zero[m] = (int32_t)z;
-    }
-    return M;
+    int8_functions f = minibert_int8_functions(level);
+    if (!f.product)
+        return -1;
+    for (*done = 0; *done < M; ++*done)
+        if (!f.codes->quantize_row(x + *done * K, (uint8_t *)q + *done * K, 0.0f, scale + *done,
+                                   zero + *done, K))
+            break;
+    return 0;
 }

@@ -10,39 +10,18 @@
  * them. With one sentence a step takes 50 to 300 us, and calling it from Python, waking another
  * thread and waiting for it costs a third of that once more.
  *
- * Every thread calls the same function with the same struct, and walks through the same steps. A
- * step is cut into pieces, which depends on the shapes alone; whoever is free takes the next. When
- * none is left, a thread waits until the others have finished theirs: what comes next reads all of
- * it. A thread that comes late, or not at all, leaves its share to the others.
+ * Every thread calls the same function with the same struct; pieces.inc says how they share the
+ * steps.
  *
  * Versions: minibert/ops/fused.py is the formula, in terms of the ops that the steps are. */
 #include "float_level.h"
-
-#if defined(_MSC_VER)
-#include <intrin.h>
-static int64_t add(volatile int64_t *n, int64_t more) { return _InterlockedExchangeAdd64(n, more); }
-static void rest(void) { _mm_pause(); }
-#else
-#include <sched.h>
-static int64_t add(volatile int64_t *n, int64_t more)
-{
-    return __atomic_fetch_add(n, more, __ATOMIC_ACQ_REL);
-}
-static void rest(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
-#endif
 
 enum {
     FEW_ROWS = 128,  /* up to here a product is cut into outputs, above it into rows */
     PIECES = 4,      /* of a product with few rows */
     ROWS = 256,      /* of a piece of one with many */
     NORM_ROWS = 32,  /* of a piece of a LayerNorm */
-    PANEL = 32,      /* outputs; every level's panels divide it */
-    PATIENCE = 2000  /* looks before a waiting thread lets others run */
+    PANEL = 32       /* outputs; every level's panels divide it */
 };
 
 typedef struct {
@@ -54,46 +33,7 @@ typedef struct {
     int64_t step; /* since the first layer */
 } Work;
 
-/* Piece i of a step that is cut into so many. */
-typedef int piece_fn(const Work *w, size_t i, size_t count);
-
-static size_t divided(size_t n, size_t size) { return (n + size - 1) / size; }
-static size_t at_most(size_t n, size_t most) { return n < most ? n : most; }
-
-/* A step: every piece once, by whoever is free. */
-static void all_pieces(Work *w, size_t count, piece_fn *one)
-{
-    volatile int64_t *begun = w->call->counters + 2 * w->step, *ended = begun + 1;
-    w->step++;
-    for (size_t i; (i = (size_t)add(begun, 1)) < count; add(ended, 1)) {
-        int status = one(w, i, count);
-        if (status)
-            w->call->status = status;
-    }
-    for (size_t looks = 1; (size_t)add(ended, 0) < count; looks++) {
-        rest();
-#if !defined(_MSC_VER)
-        if (looks % PATIENCE == 0)
-            sched_yield();
-#endif
-    }
-}
-
-/* From where to where the i-th of `count` pieces of n goes, in multiples of `unit`. Pieces of the
- * second half are a third as large as those of the first: with them who is ahead makes up for who
- * is behind. */
-typedef struct {
-    size_t from, size;
-} Range;
-
-static size_t thirds_before(size_t i, size_t count) { return i + 2 * at_most(i, count / 2); }
-
-static Range piece(size_t i, size_t count, size_t n, size_t unit)
-{
-    size_t units = divided(n, unit), thirds = thirds_before(count, count);
-    size_t from = units * thirds_before(i, count) / thirds * unit;
-    return (Range){from, at_most(units * thirds_before(i + 1, count) / thirds * unit, n) - from};
-}
+#include "pieces.inc"
 
 /* Rows and outputs of a piece of a product. */
 typedef struct {

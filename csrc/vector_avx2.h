@@ -38,6 +38,19 @@ static inline vec where_word_at_least(words a, words b, vec yes, vec no)
 static inline ints bits_of(vec v) { return (ints)v; }
 static inline vec of_bits(ints i) { return (vec)i; }
 
+static inline ints load_ints(const int32_t *p) { return (ints)_mm256_loadu_si256((const __m256i *)p); }
+static inline vec floats_of(ints i) { return _mm256_cvtepi32_ps((__m256i)i); }
+static inline void store_bytes(uint8_t *p, ints i, size_t n)
+{
+    const __m256i low = _mm256_set1_epi32(0x0C080400); /* of every four bytes the first */
+    __m256i four = _mm256_shuffle_epi8((__m256i)i, low);
+    __m128i all = _mm_unpacklo_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+    uint8_t bytes[16];
+    _mm_storeu_si128((__m128i *)bytes, all);
+    for (size_t lane = 0; lane < LANES && lane < n; lane++)
+        p[lane] = bytes[lane];
+}
+
 static inline float sum_of(vec v)
 {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));

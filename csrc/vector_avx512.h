@@ -37,6 +37,13 @@ static inline vec where_word_at_least(words a, words b, vec yes, vec no)
 static inline ints bits_of(vec v) { return (ints)v; }
 static inline vec of_bits(ints i) { return (vec)i; }
 
+static inline ints load_ints(const int32_t *p) { return (ints)_mm512_loadu_si512(p); }
+static inline vec floats_of(ints i) { return _mm512_cvtepi32_ps((__m512i)i); }
+static inline void store_bytes(uint8_t *p, ints i, size_t n)
+{
+    _mm512_mask_cvtepi32_storeu_epi8(p, n < LANES ? first_lanes(n) : 0xFFFF, (__m512i)i);
+}
+
 static inline float sum_of(vec v) { return _mm512_reduce_add_ps(v); }
 
 static inline void transpose(vec t[16])

@@ -42,6 +42,15 @@ static inline vec of_bits(ints i)
     return u.f;
 }
 
+/* Integers: of memory, as floats, and the low byte of each, of the first n lanes. */
+static inline ints load_ints(const int32_t *p) { return *p; }
+static inline vec floats_of(ints i) { return (float)i; }
+static inline void store_bytes(uint8_t *p, ints i, size_t n)
+{
+    if (n)
+        *p = (uint8_t)i;
+}
+
 static inline float sum_of(vec v) { return v; }
 
 static inline void transpose(vec t[LANES]) { (void)t; } /* row i of the LANES x LANES square becomes column i */

@@ -1,15 +1,16 @@
 """The int8 ops of `minibert.ops.int8` in C (csrc/int8.c): the same names, the same bits.
 
-Which instruction-set level runs is chosen once, by what the CPU has; MINIBERT_INT8_LEVEL or
-`use_level` force another.
+A weight is packed before a product reads it, and kept so where that is allowed (see `packs`). Which
+instruction-set level runs is chosen once, by what the CPU has; MINIBERT_INT8_LEVEL or `use_level`
+force another.
 """
 
 import math
 
 import numpy as np
 
-from minibert.kernels import pool
-from minibert.kernels.c_library import Levels, lib, read, write
+from minibert.kernels import packs, pool
+from minibert.kernels.c_library import Levels, check, ffi, lib, read, write
 from minibert.ops.packed import QRows, QTensor
 
 # The largest sums of K products that int32 holds, for any int8: K * 128 * 128 and K * 255 * 128.
@@ -57,6 +58,33 @@ def use_level(name="auto"):
     return LEVELS.use(name)
 
 
+class Packed:
+    """A packed int8 matrix: `at`, the C pointer to it. The layout serves every level.
+
+    Parameters
+    ----------
+    qw : ndarray of int8 (N, K)
+    """
+
+    def __init__(self, qw):
+        qw = np.ascontiguousarray(qw)
+        self.shape = qw.shape
+        self._memory = np.empty(lib.minibert_int8_packed_size(*qw.shape) + 64, np.uint8)
+        start = self._memory.__array_interface__["data"][0]
+        self.at = ffi.cast("char *", start + -start % 64)
+        lib.minibert_int8_pack(read(qw), self.at, *qw.shape)
+
+
+def packed(*weights):
+    """One or several int8 matrices, one below another, as `Packed`; kept where that is allowed."""
+    kept = packs.current()
+
+    def make():
+        return Packed(weights[0] if len(weights) == 1 else np.concatenate(weights))
+
+    return make() if kept is None else kept.get("int8", weights, make)
+
+
 def int8_matmul(qx, qw):
     """qx qw^T in int32, exact.
 
@@ -81,11 +109,12 @@ def int8_matmul(qx, qw):
     """
     qx, qw = _int8("qx", qx), _int8("qw", qw)
     M, N, K = _sizes("qx", qx, "qw", qw, MATMUL_INPUTS)
-    x, acc = qx.reshape(M, K), np.empty((M, N), np.int32)
+    x, acc, weight, level = qx.reshape(M, K), np.empty((M, N), np.int32), packed(qw), LEVELS.now
 
     def block(at):
-        rows = at.stop - at.start
-        lib.minibert_int8_matmul(LEVELS.now, read(x[at]), read(qw), write(acc[at]), rows, N, K)
+        size = at.stop - at.start
+        out = write(acc[at])
+        check(lib.minibert_int8_matmul(level, read(x[at]), weight.at, out, size, N, K), LEVELS)
 
     _run(block, M, _MULTIPLY * N * K)
     return acc.reshape(*qx.shape[:-1], N)
@@ -118,13 +147,14 @@ def quantize_affine(x):
     M, K = math.prod(rows), x.shape[-1]
     x = np.ascontiguousarray(x, np.float32).reshape(M, K)
     q, scale, zero = np.empty((M, K), np.int8), np.empty(M, np.float32), np.empty(M, np.int32)
+    level = LEVELS.now
 
     def block(at):
-        size = at.stop - at.start
+        size, done = at.stop - at.start, ffi.new("size_t *")
         out = map(write, (q[at], scale[at], zero[at]))
-        done = lib.minibert_quantize_affine(read(x[at]), *out, size, K)
-        if done < size:
-            where = tuple(map(int, np.unravel_index(at.start + done, rows)))
+        check(lib.minibert_quantize_affine(level, read(x[at]), *out, size, K, done), LEVELS)
+        if done[0] < size:
+            where = tuple(map(int, np.unravel_index(at.start + done[0], rows)))
             raise ValueError(f"x has a NaN, an infinity or too wide a range in row {where}")
 
     _run(block, M, _QUANTIZE * K)
@@ -155,14 +185,14 @@ def int8_linear_forward(x, w, b):
     scale = _vector("x.scale", x.scale, np.float32, M)
     zero = _vector("x.zero", x.zero, np.int32, M)
     w_scale = _vector("w.scale", w.scale, np.float32, N)
-    row_sum = _vector("w.row_sum", w.row_sum, np.int32, N)
     b = _vector("b", b, np.float32, N)
-    q, y = qx.reshape(M, K), np.empty((M, N), np.float32)
-    weight = [read(array) for array in (qw, w_scale, row_sum, b)]
+    q, y, level = qx.reshape(M, K), np.empty((M, N), np.float32), LEVELS.now
+    matrix = packed(qw)  # held here while C reads it
+    weight = matrix.at, read(w_scale), read(b)
 
     def block(at):
-        row = map(read, (q[at], scale[at], zero[at]))
-        lib.minibert_int8_linear(LEVELS.now, *row, *weight, write(y[at]), at.stop - at.start, N, K)
+        rows, size = map(read, (q[at], scale[at], zero[at])), at.stop - at.start
+        check(lib.minibert_int8_linear(level, *rows, *weight, write(y[at]), size, N, K), LEVELS)
 
     _run(block, M, _MULTIPLY * N * K)
     return y.reshape(*qx.shape[:-1], N), None

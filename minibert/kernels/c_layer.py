@@ -1,4 +1,4 @@
-"""Transformer layers without gradients, all of them in one call of C (csrc/layer.c).
+"""Transformer layers without gradients, all in one call of C (csrc/layer.c, csrc/int8_layer.c).
 
     (1)  q, k, v = the three thirds of x [Wq; Wk; Wv]^T + [bq; bk; bv]
     (2)  context = attention(q, k, v)
@@ -8,37 +8,40 @@
 
 The threads enter the call together and share each step among themselves. With one sentence a step
 takes 50 to 300 us: waking the threads for every one of them, and coming back to Python after it,
-would take half as long again.
+would take half as long again. Where the weights are int8 so are the products, and x, context, x1
+and a become codes where they are made.
 
-Error against float64: 3e-6 relative norm a layer.
+Error against float64: 3e-6 relative norm a layer. With int8 weights the products are those of
+`ops.int8_linear_forward` to the bit; but where float32 rounds otherwise on the way, a number may
+get the next code: 1e-2 relative norm a layer at most.
 """
 
 import numpy as np
 
-from minibert.kernels import packs, pool
+from minibert.kernels import c_int8, packs, pool
 from minibert.kernels.arrays import F32, as_rows, bias_fits, plain
 from minibert.kernels.c_attention import are_offsets, one_a_key
 from minibert.kernels.c_library import FLOAT, NULL, check, ffi, lib, read, write
 from minibert.kernels.c_packing import packed
 from minibert.kernels.suited import is_suited
+from minibert.ops.packed import QTensor
 
 _LEAST_ROWS = 8  # below that, waking a thread costs more than its share of the work
 _LINE = 16  # numbers in a cache line: what a product writes begins with one
-_STEPS = 7  # of a layer; each has two counters
+_NOT_FINITE = -3  # what C answers where a number is none that int8 can hold
 
 
 def transformer_layers(
     x, layers, *, heads, eps=1e-12, bias=None, offsets=None, want_scores=False
 ):
     """Hidden states, and scores where they are wanted."""
-    arrays = [a for weights in layers for a in weights]
     if not layers or not is_suited((x, bias, offsets), {}):
         return NotImplemented
-    stack = _stack(layers, arrays, tuple(heads), eps)
+    stack = _stack(layers, tuple(heads), eps)
     if stack is None or not _fits(x, stack.D, bias, offsets, want_scores):
         return NotImplemented
     rows, N = as_rows(x), len(layers)
-    M, D = rows.shape
+    M = len(rows)
     scores = [None] * N
     if offsets is None:
         B, L, _ = x.shape
@@ -48,67 +51,126 @@ def transformer_layers(
         bias = None if bias is None else plain(np.broadcast_to(bias, (B, 1, 1, L)))
     offsets = np.ascontiguousarray(offsets, np.int64)
     hidden = [np.empty(x.shape, F32) for _ in layers]
-    counters = np.zeros(2 * _STEPS * N, np.int64)
-    *between, space = _between(3 * M * stack.W, M * stack.W, M * D, M * stack.F)
+    counters = np.zeros(2 * stack.STEPS * N, np.int64)
     hidden_at = ffi.new("float *[]", [write(y) for y in hidden])
     scores_at = ffi.new("float *[]", [write(s) for s in scores]) if want_scores else NULL
-    call = ffi.new("minibert_layers_call *")
-    call.level, call.count, call.layers = FLOAT.now, N, stack.c
+    call, space = stack.call(M)
+    call.count, call.layers = N, stack.c
     call.x, call.M, call.offsets, call.B = read(rows), M, read(offsets), len(offsets) - 1
     call.bias = NULL if bias is None else read(bias)
-    call.qkv, call.context, call.x1, call.a = between
     call.y, call.scores, call.counters = hidden_at, scores_at, write(counters)
     # Ctrl-C may end this function while another thread is in C: that thread holds `together`.
     alive = call, rows, offsets, bias, hidden, scores, hidden_at, scores_at, counters, space, stack
 
     def together(_):
-        check(lib.minibert_layers_forward(alive[0]))  # (1) to (5)
+        alive[-1].run(alive[0])  # (1) to (5)
 
     threads = pool.get_threads() if M >= _LEAST_ROWS else 1
     pool.run((together, range(threads)), blas=False)
+    if call.status == _NOT_FINITE:
+        return NotImplemented  # the formula says where
     return tuple(hidden), tuple(scores)
+
+
+_MATRICES = 0, 2, 4, 6, 10, 12  # of a layer's sixteen arrays
 
 
 class _Stack:
     """The weights of all layers as C reads them, and what keeps them alive."""
 
+    LAYERS, STEPS = "minibert_layer[]", 7  # of a layer; each has two counters
+
     def __init__(self, layers, heads, eps):
-        self.c = ffi.new("minibert_layer[]", len(layers))
+        self.c = ffi.new(self.LAYERS, len(layers))
         self.alive, widths, inner = [], [], []
         for c, weights, H in zip(self.c, layers, heads, strict=True):
             wq, bq, wk, bk, wv, bv, wo, bo, gamma1, beta1, w1, b1, w2, b2, gamma2, beta2 = weights
-            matrices = packed(wq, wk, wv), packed(wo), packed(w1), packed(w2)
-            vectors = plain(np.concatenate((bq, bk, bv))), *map(plain, (bo, b1, b2))
+            self.fill(c.qkv, (wq, wk, wv), np.concatenate((bq, bk, bv)))
+            self.fill(c.out, (wo,), bo)
+            self.fill(c.up, (w1,), b1)
+            self.fill(c.down, (w2,), b2)
             norms = [plain(a) for a in (gamma1, beta1, gamma2, beta2)]
-            self.alive += matrices, vectors, norms
-            for u, w, b in zip((c.qkv, c.out, c.up, c.down), matrices, vectors, strict=True):
-                u.packed, u.b, (u.N, u.K) = w.at, read(b), w.shape
+            self.alive += norms
             c.norm1.gamma, c.norm1.beta, c.norm2.gamma, c.norm2.beta = map(read, norms)
             c.norm1.eps = c.norm2.eps = eps
-            c.H, c.K = H, len(wq) // H
-            widths.append(len(wq))
-            inner.append(len(w1))
+            c.H, c.K = H, wq.shape[0] // H
+            widths.append(wq.shape[0])
+            inner.append(w1.shape[0])
         self.D, self.W, self.F = layers[0][0].shape[1], max(widths), max(inner)
 
+    def fill(self, u, matrices, b):
+        """A weight of C's: one matrix, or several one below another."""
+        w, b = packed(*matrices), plain(b)
+        u.packed, u.b, (u.N, u.K) = w.at, read(b), w.shape
+        self.alive += w, b
 
-def _stack(layers, arrays, heads, eps):
+    def call(self, M):
+        """C's struct for M rows, and what keeps its memory alive."""
+        call = ffi.new("minibert_layers_call *")
+        call.level = FLOAT.now
+        *between, space = _between(3 * M * self.W, M * self.W, M * self.D, M * self.F)
+        call.qkv, call.context, call.x1, call.a = between
+        return call, space
+
+    def run(self, call):
+        """What each thread calls."""
+        check(lib.minibert_layers_forward(call))
+
+
+class _Int8Stack(_Stack):
+    """The same of `QTensor`s."""
+
+    LAYERS, STEPS = "minibert_int8_layer[]", 3
+
+    def fill(self, u, matrices, b):
+        w, b = c_int8.packed(*(m.q for m in matrices)), plain(b)
+        scale = plain(np.concatenate([m.scale for m in matrices]))
+        u.packed, u.scale, u.b, (u.N, u.K) = w.at, read(scale), read(b), w.shape
+        self.alive += w, scale, b
+
+    def call(self, M):
+        call = ffi.new("minibert_int8_layers_call *")
+        call.level, call.float_level = c_int8.LEVELS.now, FLOAT.now
+        call.qkv, call.context, space = _between(3 * M * self.W, M * self.W)
+        return call, space
+
+    def run(self, call):
+        status = lib.minibert_int8_layers_forward(call)
+        if status != _NOT_FINITE:
+            check(status, c_int8.LEVELS)
+
+
+def _stack(layers, heads, eps):
     """A `_Stack`, kept where that is allowed; None where the arrays do not fit one another."""
-    kept = packs.current()
+    kept, arrays = packs.current(), [a for weights in layers for a in weights]
+    form = _Int8Stack if any(isinstance(a, QTensor) for a in arrays) else _Stack
 
     def make():
-        fit = len(layers) == len(heads) and is_suited(arrays, {})
+        fit = len(layers) == len(heads) and all(len(weights) == 16 for weights in layers)
+        fit = fit and (_are_int8(layers) if form is _Int8Stack else is_suited(arrays, {}))
         D = layers[0][0].shape[-1] if fit else 0
         fit = fit and all(_fit_together(w, D, H) for w, H in zip(layers, heads, strict=True))
-        return _Stack(layers, heads, eps) if fit else None
+        return form(layers, heads, eps) if fit else None
 
-    return make() if kept is None else kept.get((FLOAT.now, heads, eps), arrays, make)
+    key = form, FLOAT.now, heads, eps
+    return make() if kept is None else kept.get(key, arrays, make)
+
+
+def _are_int8(layers):
+    """Whether every matrix is an int8 one that C takes, and all else what kernels take."""
+    matrices = [weights[i] for weights in layers for i in _MATRICES]
+    vectors = [a for weights in layers for i, a in enumerate(weights) if i not in _MATRICES]
+    return (
+        all(isinstance(w, QTensor) and w.q.dtype == np.int8 for w in matrices)
+        and all(w.scale.shape == w.shape[:1] for w in matrices)
+        and all(w.shape[1] <= c_int8.LINEAR_INPUTS for w in matrices)
+        and is_suited(vectors, {})
+    )
 
 
 def _fit_together(weights, D, heads):
-    if len(weights) != 16:
-        return False
     wq, bq, wk, bk, wv, bv, wo, bo, gamma1, beta1, w1, b1, w2, b2, gamma2, beta2 = weights
-    (W, F) = len(wq), len(w1)
+    W, F = wq.shape[0], w1.shape[0]
     return (
         wq.shape == wk.shape == wv.shape == (W, D) and wo.shape == (D, W)
         and w1.shape == (F, D) and w2.shape == (D, F) and W % heads == 0

@@ -111,9 +111,9 @@ def float_level():
     return FLOAT.name
 
 
-def check(status):
+def check(status, levels=FLOAT):
     """A MemoryError where a C function had no memory left for its temporaries."""
     if status == -2:
         raise MemoryError("a C kernel got no memory for its temporaries")
     if status:
-        raise RuntimeError(f"float level {FLOAT.name!r} cannot run here")
+        raise RuntimeError(f"{levels.kind} level {levels.name!r} cannot run here")

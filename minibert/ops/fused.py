@@ -30,7 +30,7 @@ def qkv_forward(x, wq, bq, wk, bk, wv, bv):
     (q, k, v) : tuple of ndarray (..., H*K)
     cache
     """
-    if isinstance(wq, QTensor):
+    if all(isinstance(w, QTensor) for w in (wq, wk, wv)):
         x = quantize_affine(x)  # once for all three
     q, c_q = linear_forward(x, wq, bq)
     k, c_k = linear_forward(x, wk, bk)

@@ -206,7 +206,7 @@ def test_bad_arguments_are_named(function, arguments, error, words):
 @pytest.mark.quick
 def test_levels():
     known = c_int8.levels()
-    assert list(known) == ["scalar", "avx2", "avx512vnni"]
+    assert list(known) == ["scalar", "avx2", "avx512vnni", "amx"]
     assert known["scalar"] is None
     before = c_int8.level()
     with c_int8.use_level("scalar"):

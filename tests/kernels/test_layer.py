@@ -204,7 +204,7 @@ def test_float64_gets_the_formula(level):
     assert np.array_equal(y, one_layer(args, ops.transformer_layers, heads=3)[0])
 
 
-def test_integers_of_eight_bits_get_the_formula(level):
+def test_integers_of_eight_bits_are_near(level):
     x, *weights = layer(2, 6, 3, 4, 9)
     small = [ops.quantize_symmetric(w) if w.ndim == 2 else w for w in weights]
     y, _ = one_layer((x, *small), heads=3)
