@@ -16,8 +16,8 @@ const char *minibert_amx_int8_missing(void)
 #include <immintrin.h>
 #include <stdatomic.h>
 
-#define TARGET target("amx-tile,amx-int8")
-enum { SIDE = 16 };
+#define TARGET target("amx-tile,amx-int8,sse")
+enum { SIDE = 16, AHEAD = 8 /* rows of a tile of w that each step asks for: half of it */ };
 
 /* Tiles 0 and 1 are sums, 2 and 3 hold x, 4 holds w; why not eight, float_amx.c says. */
 static const struct {
@@ -25,6 +25,27 @@ static const struct {
     uint16_t row_bytes[16];
     uint8_t rows[16];
 } five_tiles = {.palette = 1, .row_bytes = {64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16}};
+
+/* acc (32 x 16) = two strips of x, one below the other, times a strip of w. Meanwhile half of the
+ * next strip of w is asked for: the weights of a layer fill the second-level cache. */
+__attribute__((TARGET, always_inline))
+static inline void tiles(const uint8_t *x, const int8_t *w, const int8_t *soon, int32_t *acc,
+                         size_t N, size_t K)
+{
+    _tile_zero(0);
+    _tile_zero(1);
+    for (size_t k = 0; k < K; k += STEP, w += STEP * STRIP, soon += STEP * STRIP) {
+        _tile_loadd(4, w, STEP);
+        _tile_loadd(2, x + k, K);
+        _tile_loadd(3, x + SIDE * K + k, K);
+        _tile_dpbssd(0, 2, 4);
+        for (size_t i = 0; i < AHEAD; i++)
+            _mm_prefetch((const char *)(soon + i * STEP), _MM_HINT_T0);
+        _tile_dpbssd(1, 3, 4);
+    }
+    _tile_stored(0, acc, N * sizeof *acc);
+    _tile_stored(1, acc + SIDE * N, N * sizeof *acc);
+}
 
 __attribute__((TARGET))
 void int8_product_amx(const uint8_t *x, const int8_t *w, int32_t *acc, size_t M, size_t strips,
@@ -34,21 +55,9 @@ void int8_product_amx(const uint8_t *x, const int8_t *w, int32_t *acc, size_t M,
     _tile_loadconfig(&five_tiles);
     atomic_signal_fence(memory_order_seq_cst); /* not every compiler sees that tiles read x */
     for (size_t n = 0; n < N; n += STRIP)
-        for (size_t m = 0; m < M; m += 2 * SIDE) {
-            const uint8_t *above = x + m * K, *below = above + SIDE * K;
-            const int8_t *right = w + n * K;
-            int32_t *to = acc + m * N + n;
-            _tile_zero(0);
-            _tile_zero(1);
-            for (size_t k = 0; k < K; k += STEP, right += STEP * STRIP) {
-                _tile_loadd(4, right, STEP);
-                _tile_loadd(2, above + k, K);
-                _tile_loadd(3, below + k, K);
-                _tile_dpbssd(0, 2, 4);
-                _tile_dpbssd(1, 3, 4);
-            }
-            _tile_stored(0, to, N * sizeof *to);
-            _tile_stored(1, to + SIDE * N, N * sizeof *to);
+        for (size_t m = 0, half = 0; m < M; m += 2 * SIDE, half ^= AHEAD * STEP) {
+            const int8_t *strip = w + n * K;
+            tiles(x + m * K, strip, strip + STRIP * K + half, acc + m * N + n, N, K);
         }
     _tile_release();
 }

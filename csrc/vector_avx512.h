@@ -45,6 +45,7 @@ static inline void store_bytes(uint8_t *p, ints i, size_t n)
 }
 
 static inline float sum_of(vec v) { return _mm512_reduce_add_ps(v); }
+static inline float largest_of(vec v) { return _mm512_reduce_max_ps(v); }
 
 static inline void transpose(vec t[16])
 {

@@ -52,5 +52,6 @@ static inline void store_bytes(uint8_t *p, ints i, size_t n)
 }
 
 static inline float sum_of(vec v) { return v; }
+static inline float largest_of(vec v) { return v; }
 
 static inline void transpose(vec t[LANES]) { (void)t; } /* row i of the LANES x LANES square becomes column i */
