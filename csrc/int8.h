@@ -34,6 +34,17 @@ int minibert_int8_linear(int level, const int8_t *qx, const float *sx, const int
                          const void *packed, const float *sw, const float *b, float *y, size_t M,
                          size_t N, size_t K);
 
+/* ---- embeddings: minibert_embed from tables in int8 */
+
+typedef struct {
+    const int8_t *q;    /* (rows, D) */
+    const float *scale; /* (rows) */
+} minibert_int8_table;
+
+void minibert_embed_int8(const minibert_int8_table *word, const minibert_int8_table *position,
+                         const minibert_int8_table *segment, const int64_t *ids,
+                         const int64_t *kinds, size_t first, size_t L, float *e, size_t M, size_t D);
+
 /* ---- layers without gradients: csrc/int8_layer.c */
 
 typedef struct {

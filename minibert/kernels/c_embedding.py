@@ -3,14 +3,16 @@
     (1)  e[b,l] = word[ids[b,l]] + position[l] + segment[segments[b,l]]
     (1') dword[ids[b,l]] += de[b,l],   dposition[l] += de[b,l],   dsegment[segments[b,l]] += de[b,l]
 
-A plain loop adds repeated ids correctly, in the order of the tokens, without sorting them.
+Tables in int8 give the bits of the formula. A plain loop adds repeated ids correctly, in the order
+of the tokens, without sorting them.
 """
 
 import numpy as np
 
 from minibert.kernels import pool
 from minibert.kernels.arrays import F32, cotangent_rows, embedding_ids, plain
-from minibert.kernels.c_library import lib, read, write
+from minibert.kernels.c_library import ffi, lib, read, write
+from minibert.ops.packed import QTensor
 
 _WORK = 10  # operations a number, see `pool.even_blocks`
 
@@ -34,6 +36,29 @@ def embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
     pool.run((block, pool.even_blocks(M, _WORK * D)), blas=False)  # (1)
     cache = flat, kinds, ids.shape, pad_id, word.shape, position.shape, segment.shape
     return e.reshape(*ids.shape, D), cache
+
+
+def int8_embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
+    """e of tables that are all `QTensor`s, and what the formula's backward needs."""
+    tables = word, position, segment
+    if not all(isinstance(t, QTensor) and t.q.dtype == np.int8 for t in tables):
+        return NotImplemented
+    checked = embedding_ids(*(t.q for t in tables), ids, segments)
+    if checked is None or not all(t.scale.shape == t.shape[:1] for t in tables):
+        return NotImplemented  # the formula says what is wrong
+    (flat, kinds), L, D = checked, ids.shape[-1], word.shape[1]
+    e = np.empty((flat.size, D), F32)
+    rows = [(np.ascontiguousarray(t.q), plain(t.scale)) for t in tables]
+    structs = [ffi.new("minibert_int8_table *", [*map(read, pair)]) for pair in rows]
+    ids_at, kinds_at, e_at = read(flat), read(kinds), write(e)
+
+    def block(at):
+        m, M = at.start, at.stop - at.start
+        lib.minibert_embed_int8(*structs, ids_at + m, kinds_at + m, m, L, e_at + m * D, M, D)
+
+    pool.run((block, pool.even_blocks(flat.size, 2 * _WORK * D)), blas=False)  # (1)
+    segments = kinds.reshape(ids.shape)
+    return e.reshape(*ids.shape, D), (ids, segments, pad_id, *(t.shape for t in tables))
 
 
 def embedding_backward(de, cache):

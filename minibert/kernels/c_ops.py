@@ -18,6 +18,7 @@ from minibert.kernels import (
 )
 from minibert.kernels.arrays import keep_freed_memory
 from minibert.kernels.c_library import FLOAT
+from minibert.ops.packed import QTensor
 
 _PAIRS = {
     "attention": c_attention,
@@ -36,6 +37,17 @@ _PAIRS = {
 KERNELS = {}
 for _name, _module in _PAIRS.items():
     KERNELS |= suited.pair(_name, _module)
+_of_floats = KERNELS["embedding_forward"]
+
+
+def _embedding_forward(word, *args, **kwargs):
+    """The form for the kind of table."""
+    of_int8 = isinstance(word, QTensor)
+    form = c_embedding.int8_embedding_forward if of_int8 else _of_floats
+    return form(word, *args, **kwargs)
+
+
+KERNELS["embedding_forward"] = _embedding_forward
 for _name in ("adamw_update", "bert_adam_update", "sum_of_squares"):
     KERNELS[_name] = getattr(c_adam, _name)
 KERNELS["transformer_layers"] = c_layer.transformer_layers

@@ -255,3 +255,39 @@ def test_level_from_the_environment():
             check=False,
         )
         assert words in done.stdout + done.stderr
+
+
+def tables(D=67, V=101):
+    rng = np.random.default_rng(8)
+    return [ops.quantize_symmetric(rng.normal(size=(n, D))) for n in (V, 50, 2)]
+
+
+@pytest.mark.parametrize(("B", "L"), [(1, 1), (3, 7), (40, 50)])
+def test_embedding(B, L):
+    rng = np.random.default_rng(9)
+    ids, segments = rng.integers(0, 101, (B, L)), rng.integers(0, 2, (B, L))
+    for kinds in (None, segments, segments.astype(np.int32)):
+        with kernels.use("c"):
+            kernels.RAN.clear()
+            e, cache = kernels.embedding_forward(*tables(), ids, kinds)
+            assert {"embedding_forward"} == kernels.RAN
+            de = rng.normal(size=e.shape)
+            ours = kernels.embedding_backward(de, cache)
+        expected, cache = ops.embedding_forward(*tables(), ids, kinds)
+        assert_same(e, expected)
+        for a, b in zip(ours, ops.embedding_backward(de, cache), strict=True):
+            assert_same(a, b)
+
+
+@pytest.mark.parametrize(("ids", "kinds"), [(101, 0), (-1, 0), (0, 2), (0, -1)])
+def test_embedding_of_an_id_that_there_is_not(ids, kinds):
+    with kernels.use("c"), pytest.raises(ValueError, match="ids"):
+        kernels.embedding_forward(*tables(), np.full((1, 3), ids), np.full((1, 3), kinds))
+
+
+def test_embedding_from_tables_of_both_kinds():
+    word, position, segment = tables()
+    ids = np.arange(6).reshape(2, 3)
+    with kernels.use("c"):
+        e, _ = kernels.embedding_forward(word, position.dequantize(), segment, ids)
+    assert_same(e, ops.embedding_forward(word, position, segment, ids)[0])
