@@ -14,7 +14,8 @@ reached     no; yes (must); or go for
 of peak     the row's useful operations a second, as a share of one large float32 product's, by
             NumPy's BLAS or our own kernels, in the same turns. Of training, three times the
             forward's; of padded texts, those of their tokens
-error       the largest distance to a peer's outputs, relative to their norm, found before timing
+error       the largest distance to a peer's outputs, relative to their norm, found before timing;
+            in int8 the largest distance of an engine from our float32
 
 A line below a row says in which way the peer was fastest, and how memory was counted. Every engine
 rests 20 ms before its turn, since threads of others keep spinning for a while; short works are
@@ -22,8 +23,8 @@ called once more, not counted, before a call that counts. The JSON holds the qua
 says that others use the machine, believe no ratio.
 
 The parts: `timing` (turns), `rows`, `goals` and `table`; `ceiling`, `peak` and `memory`; `inputs`,
-`compare` and `busy`; `peers`, the only one that knows the others' libraries; `figures`; and a file
-a suite.
+`compare` and `busy`; `peers`, the only one that knows the others' libraries; `engines`, a model in
+all of them; `figures`; and a file a suite.
 """
 
-SUITES = ("inference", "training", "attention", "tokenizer", "startup")
+SUITES = ("inference", "gemm", "training", "attention", "tokenizer", "startup")

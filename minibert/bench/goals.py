@@ -5,6 +5,7 @@ from pathlib import Path
 from minibert.bench.rows import Goal
 
 _ENGINES = ("torch", "onnxruntime")
+FLOAT32 = "minibert, float32"  # the engine that our int8 is held against
 
 
 def has_amx():
@@ -21,6 +22,18 @@ def inference(batch):
     return must and Goal("speedup", must[has_amx()], 2.0, _ENGINES)
 
 
+def int8_inference(batch):
+    """Of a batch of 128 tokens a text in int8; None for other batches than 1, 8 and 32."""
+    must = {1: 2.0, 8: 2.0, 32: 2.5}.get(batch)
+    return must and (Goal("speedup", must, 3.0, _ENGINES) if has_amx() else INT8_WITHOUT_AMX)
+
+
+INT8_WITHOUT_AMX = Goal("speedup", 1.3, 1.6, _ENGINES)
+INT8_SENTENCES = Goal("speedup", 3.0, 4.0, _ENGINES)
+INT8_OVER_FLOAT32 = Goal("speedup", 2.0, 3.0, (FLOAT32,))
+INT8_LARGE = Goal("speedup", 1.3, 2.0, _ENGINES)
+INT8_PRODUCT = Goal("speedup", 0.9, None, ("torch",))
+INT8_PRODUCTS = Goal("speedup", 1.2, 1.5, ("torch",))  # their geometric mean
 SENTENCES = Goal("speedup", 2.5, 3.0, ("torch",))
 DISTILLATION = Goal("speedup", 1.3, 1.5, ("torch",))
 

@@ -6,6 +6,7 @@ that overflows or is denormal), and hides a wrong mask or a transposed matrix.
 
 import itertools
 import tempfile
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,7 @@ SEED = 20
 SENTENCES = "rotten-tomatoes"
 LONG_TEXTS = "imdb-unlabelled"
 VOCABULARY = "all-minilm-l6-v2"
+NO_SENTENCES = f"there are none: minibert fetch {SENTENCES} {VOCABULARY}, or --data FILE"
 LETTERS = np.array(list("etaoinshrdlcumwfgypbvk"))
 
 
@@ -35,7 +37,7 @@ def random_params(config, head=None, seed=SEED):
 
 
 def loaded(kind, config, params):
-    """A model as users have it: read from a folder, so that its weights are its own.
+    """A model as users have it: read from a file, so that its weights are its own.
 
     Of a model whose arrays others hold, as after `model.params`, each call packs the weights anew,
     since they may have changed.
@@ -45,11 +47,12 @@ def loaded(kind, config, params):
     kind : type
         BertModel or one with a head.
     config : BertConfig
-    params : dict of str to ndarray
+    params : dict of str to ndarray or QTensor
     """
     with tempfile.TemporaryDirectory() as folder:
-        kind(config, params).save_pretrained(folder)
-        return kind.from_pretrained(folder)
+        path = Path(folder, "model.safetensors")
+        kind(config, params).save(path)
+        return kind.from_pretrained(path)
 
 
 def random_ids(config, batch, length, seed=SEED):

@@ -41,7 +41,8 @@ class Row:
     unit : {"ms", "s", "MB"}
     goal : Goal, optional
     errors : dict of str to float
-        Relative distance of our outputs from each peer's.
+        Relative distance of our outputs from each peer's; in int8, of each engine's, "minibert"
+        among them, from those of our model in float32.
     rates : dict of str to float
         Operations a second of large matrix products in the same turns.
     fraction : float, optional

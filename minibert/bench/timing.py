@@ -8,6 +8,7 @@ threads awake and its weights in cache, as it would when it serves one call afte
 """
 
 import gc
+import statistics
 import time
 from typing import NamedTuple
 
@@ -37,6 +38,27 @@ def figure(values):
     """
     least, low, median, high = (float(q) for q in np.quantile(values, (0.0, 0.25, 0.5, 0.75)))
     return Figure(median, low, high, least, len(values))
+
+
+def geometric_mean(figures):
+    """A figure of geometric means: of the medians, of the quartiles and of the least.
+
+    Parameters
+    ----------
+    figures : list of Figure
+
+    Returns
+    -------
+    Figure
+        Its `runs` are those of the figure with the fewest.
+
+    Examples
+    --------
+    >>> geometric_mean([figure([2.0]), figure([8.0, 8.0])])
+    Figure(median=4.0, low=4.0, high=4.0, least=4.0, runs=1)
+    """
+    *times, runs = zip(*figures, strict=True)
+    return Figure(*map(statistics.geometric_mean, times), min(runs))
 
 
 def interleaved(works, *, seconds=3.0, least=5, most=100, pause=PAUSE):

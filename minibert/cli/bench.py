@@ -1,6 +1,6 @@
 """How fast this library is, beside PyTorch and ONNX Runtime, on this machine.
 
-    minibert bench inference
+    minibert bench inference gemm
     minibert bench all --against torch,onnxruntime --json bench.json --out figures
     minibert bench attention --against none --quick
 
@@ -31,7 +31,13 @@ from minibert.kernels import get_threads, set_threads
 
 def add_arguments(parser):
     """The arguments of `minibert bench`."""
-    parser.add_argument("what", choices=(*SUITES, "all"), metavar="|".join((*SUITES, "all")))
+    parser.add_argument(
+        "works",
+        nargs="+",
+        choices=(*SUITES, "all"),
+        metavar="WORK",
+        help=f"one or several of {', '.join(SUITES)}; or all",
+    )
     parser.add_argument(
         "--against",
         metavar="PEERS",
@@ -64,7 +70,7 @@ def run(args):
         raise FileNotFoundError(f"--json: there is no folder for {args.json}")
     set_threads(run.threads)
     peers.set_threads(run.peers, run.threads)
-    suites = SUITES if args.what == "all" else (args.what,)
+    suites = SUITES if "all" in args.works else tuple(dict.fromkeys(args.works))
     others = busy.Others()
     machine = {found.name: found.detail for found in doctor.examine()}
     _warn(others, run.threads)
@@ -73,6 +79,7 @@ def run(args):
         with redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
             for name in ("cpu", "kernels", "float levels"):
                 print(f"{name}: {machine.get(name, '')}")
+            print(f"threads: {run.threads}")
             for name in suites:
                 rows[name] = _suite(name, run)
     except MismatchError as mismatch:
@@ -106,7 +113,7 @@ def _suite(name, run):
     """The rows of a suite; each is shown as soon as it is there."""
     suite = importlib.import_module(f"minibert.bench.{name}")
     columns = suite.columns(run.peers)
-    print(f"\n{name}, {run.threads} threads\n{table.header(columns)}")
+    print(f"\n{name}\n{table.header(columns)}")
     rows = []
     for row in suite.rows(run):
         print(table.line(row, columns), flush=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minibert import cli
-from minibert.bench import child, inference, memory, startup, tokenizer
+from minibert.bench import child, goals, inference, memory, startup, tokenizer
 from minibert.bench.compare import MismatchError
 from minibert.bench.timing import figure
 from minibert.cli import bench as command
@@ -38,7 +38,7 @@ def test_all_suites_alone(capsys, monkeypatch, tmp_path):
     assert {row["suite"] for row in report["rows"]} == set(command.SUITES)
     for row in report["rows"]:
         assert row["work"] in shown
-        assert set(row["figures"]) <= {"minibert"}
+        assert set(row["figures"]) <= {"minibert", goals.FLOAT32}
         for some in row["figures"].values():
             assert some["least"] <= some["low"] <= some["median"] <= some["high"]
         assert row["figures"] or "fetch rotten-tomatoes" in row["note"]
@@ -63,6 +63,18 @@ def test_real_sentences_and_plots(capsys, tmp_path):
     words = ("--data", str(texts), "--out", str(tmp_path / "plots"))
     assert bench("inference", *ALONE, *words) == 0
     assert "% of it tokens" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "suites"),
+    [(["gemm", "attention", "gemm"], ["gemm", "attention"]), (["gemm", "all"], command.SUITES)],
+)
+def test_several_works(monkeypatch, words, suites):
+    """Each once, as asked; `all` has the others in it."""
+    asked = []
+    monkeypatch.setattr(command, "_suite", lambda name, run: asked.append(name) or [])
+    assert bench(*words, *ALONE) == 0
+    assert asked == list(suites)
 
 
 def test_json_on_standard_output(capsys):
@@ -104,7 +116,8 @@ def test_what_cannot_be(capsys, monkeypatch, words, said):
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["everything"], ["all", "--threads", "0"], ["all", "--threads", "two"]]
+    [[], ["everything"], ["attention", "everything"]]
+    + [["all", "--threads", bad] for bad in ("0", "two")]
     + [["all", "--seconds", bad] for bad in ("0", "-1", "nan", "inf", "long")]
     + [["all", "--repeat", "1.5"]],
 )

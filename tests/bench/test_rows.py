@@ -103,3 +103,10 @@ def test_goals_where_there_are_tiles(monkeypatch):
         monkeypatch.setattr(goals, "has_amx", lambda there=there: there)
         assert goals.inference(8).must == must
     assert goals.inference(16) is None
+
+
+def test_goals_of_int8_where_there_are_tiles(monkeypatch):
+    for there, must in ((False, 1.3), (True, 2.5)):
+        monkeypatch.setattr(goals, "has_amx", lambda there=there: there)
+        assert goals.int8_inference(32).must == must
+    assert goals.int8_inference(16) is None

@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from minibert.bench import timing
-from minibert.bench.timing import fastest, figure, interleaved
+from minibert.bench.timing import Figure, fastest, figure, geometric_mean, interleaved
 
 pytestmark = pytest.mark.quick
 
@@ -60,6 +60,11 @@ def test_median_quartiles_and_least(clock):
     work = clock.work("a", 9.0, 5.0, 1.0, 4.0, 2.0, 3.0)
     found = interleaved({"a": work}, seconds=0.0, least=5, most=5)["a"]
     assert found == pytest.approx((3000.0, 2000.0, 4000.0, 1000.0, 5))
+
+
+def test_geometric_means():
+    found = geometric_mean([Figure(2.0, 1.0, 3.0, 0.5, 9), Figure(8.0, 4.0, 27.0, 2.0, 5)])
+    assert found == pytest.approx((4.0, 2.0, 9.0, 1.0, 5))
 
 
 @pytest.mark.parametrize(
