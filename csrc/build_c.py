@@ -10,9 +10,10 @@ from pathlib import Path
 
 from cffi import FFI
 
-INT8 = ["int8.c", "int8_scalar.c", "int8_avx2.c", "int8_avx512vnni.c", "int8_amx.c", "int8_layer.c"]
+INT8 = [f"int8_{level}.c" for level in ("scalar", "avx2", "avx512vnni", "amx")]
 FLOAT = ["float32.c", "float_scalar.c", "float_avx2.c", "float_avx512.c", "float_amx.c"]
-SOURCES = [*INT8, *FLOAT, "sequences.c", "layer.c", "embedding.c"]
+OTHERS = ["sequences.c", "attention_amx.c", "layer.c", "int8_layer.c", "embedding.c"]
+SOURCES = ["int8.c", *INT8, *FLOAT, *OTHERS]
 
 # Contraction would fuse the dequantizing multiply and add: other bits than NumPy's; where fused
 # operations are wanted they are written. Nobody reads errno or floating-point exceptions. The

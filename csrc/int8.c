@@ -16,7 +16,7 @@ typedef struct {
 static Level level_at(int i)
 {
     if (i == 0)
-        return (Level){"scalar", NULL, {int8_product_scalar, &codes_scalar, 0.0f}};
+        return (Level){"scalar", NULL, {int8_product_scalar, &codes_scalar, 0.0f, NULL}};
 #if defined(__x86_64__) && defined(__GNUC__)
     __builtin_cpu_init(); /* the checks below also ask whether the system saves the wide registers */
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -26,12 +26,12 @@ static Level level_at(int i)
     const char *missing = vnni ? NULL : "this CPU has no AVX-512 F, BW, VL, DQ and VNNI";
     if (i == 1)
         return (Level){"avx2", avx2 ? NULL : "this CPU has no AVX2 and FMA",
-                       {int8_product_avx2, &codes_avx2, 0.0f}};
+                       {int8_product_avx2, &codes_avx2, 0.0f, NULL}};
     if (i == 2)
-        return (Level){"avx512vnni", missing, {int8_product_avx512vnni, &codes_avx512, 128.0f}};
+        return (Level){"avx512vnni", missing, {int8_product_avx512vnni, &codes_avx512, 128.0f, NULL}};
 #if defined(__linux__)
     return (Level){"amx", missing ? missing : minibert_amx_int8_missing(),
-                   {int8_product_amx, &codes_avx512, 0.0f}};
+                   {int8_product_amx, &codes_avx512, 0.0f, attention_amx}};
 #else
     return (Level){"amx", "compiled only for Linux", {0}};
 #endif

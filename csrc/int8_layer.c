@@ -211,6 +211,10 @@ static int attend(const Work *w, size_t b, const float *qkv, float *context, Ran
         .bias = c->bias ? c->bias + c->offsets[b] : NULL,
         .context = context, .context_row = W, .context_head = (ptrdiff_t)K,
         .scores = w->scores ? w->scores + b * H * L * L : NULL, .H = H, .K = K};
+    if (w->f.attention && !w->scores) {
+        a.L = a.S = L;
+        return w->f.attention(&a, heads.from, heads.from + heads.size);
+    }
     return minibert_attention_forward(c->float_level, &a, alone, alone, 0, 1, heads.from,
                                       heads.from + heads.size);
 }

@@ -34,6 +34,7 @@ int8_product_fn int8_product_scalar;
 int8_product_fn int8_product_avx2, int8_product_avx512vnni;
 #if defined(__linux__)
 int8_product_fn int8_product_amx;
+int attention_amx(const minibert_attention *a, size_t first_head, size_t end_head);
 const char *minibert_amx_int8_missing(void); /* NULL once the system has allowed the tiles */
 #endif
 #endif
@@ -42,6 +43,8 @@ typedef struct {
     int8_product_fn *product;
     const code_functions *codes;
     float shift; /* 128 where the unit takes x unsigned, 0 where signed */
+    int (*attention)(const minibert_attention *a, size_t first_head, size_t end_head);
+    /* one sequence's, where it may be rounded to bf16; NULL: there is none but float32's */
 } int8_functions;
 
 /* All NULL where the level cannot run here. */

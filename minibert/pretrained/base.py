@@ -78,7 +78,7 @@ class BertModel:
             params, config, head, tokenizer = read_one_file(path)
             if head != cls.head:
                 raise ValueError(f"{path} holds a {ARCHITECTURES[head][0]}, not a {cls.__name__}")
-            return cls._of_files(config, params, tokenizer)
+            return cls._alone(config, params, tokenizer)
         if not path.is_dir():
             raise nothing_there(folder)
         params, config, new = read_directory(path, cls.head)
@@ -87,10 +87,10 @@ class BertModel:
         if new:
             message = f"{path} has no {', '.join(new)}: made new, to be trained"
             warnings.warn(message, stacklevel=2)
-        return cls._of_files(config, params, folder_tokenizer(path, config))
+        return cls._alone(config, params, folder_tokenizer(path, config))
 
     @classmethod
-    def _of_files(cls, config, params, tokenizer):
+    def _alone(cls, config, params, tokenizer):
         """A model whose arrays nobody else holds."""
         model = cls(config, params, tokenizer=tokenizer)
         model._packs = F.Packs()
@@ -131,7 +131,11 @@ class BertModel:
         Weights are symmetric, one scale an output channel or word; activations affine, one scale
         and zero point a token.
         """
-        return type(self)(self.config, quantize_params(self._params), tokenizer=self.tokenizer)
+        params = quantize_params(self._params)
+        if self.is_quantized:
+            return type(self)(self.config, params, tokenizer=self.tokenizer)
+        own = {name: p.copy() if p is self._params[name] else p for name, p in params.items()}
+        return self._alone(self.config, own, self.tokenizer)
 
     @property
     def is_quantized(self):

@@ -121,4 +121,4 @@ def load(path):
     if not Path(path).is_file():
         raise nothing_there(path)
     params, config, head, tokenizer = read_one_file(path)
-    return CLASSES[head]._of_files(config, params, tokenizer)
+    return CLASSES[head]._alone(config, params, tokenizer)

@@ -1,4 +1,7 @@
-"""Layers with int8 weights in one call of C: the bits of the same steps one by one."""
+"""Layers with int8 weights in one call of C: the bits of the same steps one by one.
+
+But for attention on AMX, which is rounded to bf16 where nobody asks for its scores.
+"""
 
 import threading
 
@@ -53,9 +56,11 @@ def step_by_step(args, **kwargs):
 def check(args, **kwargs):
     y, scores = ran(args, **kwargs)
     expected, expected_scores = step_by_step(args, **kwargs)
+    if c_int8.level() == "amx" and scores is None:  # attention is rounded to bf16
+        assert np.linalg.norm(y - expected) <= 0.01 * np.linalg.norm(expected)
+        return
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_array_equal(scores, expected_scores)
-    return y
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

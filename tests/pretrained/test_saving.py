@@ -152,3 +152,17 @@ def test_an_int8_models_folder(kind, config, tmp_path, tokenizer):
 def test_quantize_twice():
     small = model_of(BertModel).quantize()
     assert_close(small.quantize()(IDS).pooler_output, small(IDS).pooler_output, rtol=0)
+
+
+def test_a_quantized_model_is_one_of_its_own():
+    """What becomes of the float model's arrays does not reach it; so its weights stay packed."""
+    model = model_of(BertModel)
+    small = model.quantize()
+    expected = small(IDS).last_hidden_state
+    for p in model.params.values():
+        p[...] = 0.0
+    assert np.array_equal(small(IDS).last_hidden_state, expected)
+    assert small._packs is not None
+    small.params  # noqa: B018  (they may now be changed, and are packed anew)
+    assert small._packs is None
+    assert np.array_equal(small(IDS).last_hidden_state, expected)
