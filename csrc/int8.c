@@ -102,10 +102,13 @@ static int make_space(Space *s, size_t M, size_t N, size_t K)
 static void block_product(int8_functions f, Space *s, const int8_t *qx, const void *packed,
                           size_t rows, size_t N, size_t K)
 {
-    const uint8_t flip = f.shift != 0.0f ? 0x80 : 0; /* of the top bit: adds 128 */
+    uint8_t *x = s->x;
+    const size_t bytes = rows * s->row;
     for (size_t m = 0; m < rows; m++)
-        for (size_t k = 0; k < K; k++)
-            s->x[m * s->row + k] = (uint8_t)qx[m * K + k] ^ flip;
+        memcpy(x + m * s->row, qx + m * K, K);
+    if (f.shift != 0.0f)
+        for (size_t i = 0; i < bytes; i++)
+            x[i] ^= 0x80; /* the top bit: adds 128 */
     f.product(s->x, strips_of(packed, N), s->acc, rows, s->strips, s->steps);
 }
 
