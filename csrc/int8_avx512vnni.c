@@ -9,9 +9,11 @@
 #define TARGET target("avx512f,avx512bw,avx512vnni")
 #define VNNI __attribute__((TARGET, always_inline)) static inline
 enum { ROWS = 8, WIDE = 2 }; /* 8 x 2 sums: 10 loads for 16 instructions */
+enum { TILES = BLOCK / ROWS, AHEAD = WIDE * STRIP / TILES }; /* in a block; bytes an input, see below */
 
-/* acc (ROWS x wide strips) */
-VNNI void tile(const uint8_t *x, const int8_t *w, int32_t *acc, size_t N, size_t K, const int wide)
+/* acc (ROWS x wide strips). Meanwhile each tile of a block asks for its share of the next strips. */
+VNNI void tile(const uint8_t *x, const int8_t *w, const int8_t *soon, int32_t *acc, size_t N, size_t K,
+               const int wide)
 {
     __m512i sum[ROWS][WIDE];
 #pragma GCC unroll 8
@@ -21,6 +23,7 @@ VNNI void tile(const uint8_t *x, const int8_t *w, int32_t *acc, size_t N, size_t
             sum[i][j] = _mm512_setzero_si512();
     for (size_t k = 0; k < K; k += QUAD, w += STRIP * QUAD) {
         __m512i b[WIDE];
+        _mm_prefetch((const char *)(soon + k * AHEAD), _MM_HINT_T0);
 #pragma GCC unroll 2
         for (int j = 0; j < wide; j++)
             b[j] = _mm512_load_si512(w + (size_t)j * STRIP * K);
@@ -45,11 +48,16 @@ __attribute__((TARGET))
 void int8_product_avx512vnni(const uint8_t *x, const int8_t *w, int32_t *acc, size_t M,
                              size_t strips, size_t steps)
 {
-    const size_t K = steps * STEP, N = strips * STRIP, pairs = N / (WIDE * STRIP) * WIDE * STRIP;
-    for (size_t n = 0; n < pairs; n += WIDE * STRIP)
-        for (size_t m = 0; m < M; m += ROWS)
-            tile(x + m * K, w + n * K, acc + m * N + n, N, K, WIDE);
-    for (size_t m = 0; pairs < N && m < M; m += ROWS)
-        tile(x + m * K, w + pairs * K, acc + m * N + pairs, N, K, 1);
+    const size_t K = steps * STEP, N = strips * STRIP;
+    for (size_t n = 0; n < N; n += WIDE * STRIP)
+        for (size_t m = 0; m < M; m += ROWS) {
+            const int8_t *strips = w + n * K, *next = strips + WIDE * STRIP * K;
+            const int8_t *soon = next + m / ROWS % TILES * AHEAD * K;
+            int32_t *to = acc + m * N + n;
+            if (n + WIDE * STRIP <= N)
+                tile(x + m * K, strips, soon, to, N, K, WIDE);
+            else
+                tile(x + m * K, strips, soon, to, N, K, 1);
+        }
 }
 #endif
