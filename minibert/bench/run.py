@@ -19,7 +19,7 @@ class Run:
     quick : bool
         Fewer sizes, fewer turns.
     seconds : float, optional
-        For one row; by default 3, or 0.5 with `quick`.
+        For one row; by default 5, or 1.5 with `quick`.
     repeat : int, optional
         Exactly so many turns a row.
     data : Path, optional
@@ -67,5 +67,5 @@ class Run:
             return interleaved(works, seconds=0.0, least=self.repeat, most=self.repeat)
         seconds = self.seconds
         if seconds is None:
-            seconds = 0.5 if self.quick else 3.0
+            seconds = 1.5 if self.quick else 5.0
         return interleaved(works, seconds=seconds, least=3 if self.quick else 5)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-PAUSE = 0.02  # s
+PAUSE = 0.1  # s: ONNX Runtime's threads spin for 50 to 100 ms after a call
 SHORT = 0.1  # s: works below this are called once more before a call that counts
 
 
@@ -61,7 +61,7 @@ def geometric_mean(figures):
     return Figure(*map(statistics.geometric_mean, times), min(runs))
 
 
-def interleaved(works, *, seconds=3.0, least=5, most=100, pause=PAUSE):
+def interleaved(works, *, seconds=5.0, least=5, most=100, pause=PAUSE):
     """Milliseconds of each work.
 
     Parameters

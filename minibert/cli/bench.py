@@ -45,7 +45,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--threads", type=_whole, metavar="N", help="default: all processors")
     parser.add_argument("--quick", action="store_true", help="fewer sizes, shorter runs")
-    parser.add_argument("--seconds", type=_positive, help="a row; default 3, or .5")
+    parser.add_argument("--seconds", type=_positive, help="a row; default 5, or 1.5")
     parser.add_argument("--repeat", type=_whole, metavar="TURNS", help="exactly so many a row")
     parser.add_argument(
         "--data", type=Path, metavar="FILE", help="texts in place of those of `minibert fetch`"
