@@ -157,6 +157,36 @@ int minibert_int8_linear(int level, const int8_t *qx, const float *sx, const int
     return 0;
 }
 
+int minibert_int8_linear_of_floats(int level, const float *x, const void *packed, const float *sw,
+                                   const float *b, float *y, size_t M, size_t N, size_t K,
+                                   size_t *done)
+{
+    int8_functions f = minibert_int8_functions(level);
+    Space s;
+    if (!f.product)
+        return -1;
+    if (make_space(&s, M, N, K))
+        return -2;
+    size_t wanted = M;
+    for (*done = 0; *done < wanted;) {
+        float scale[BLOCK];
+        int32_t zero[BLOCK];
+        size_t rows = 0;
+        for (size_t here = rows_at(*done, M); rows < here; rows++)
+            if (!f.codes->quantize_row(x + (*done + rows) * K, s.x + rows * s.row, f.shift,
+                                       scale + rows, zero + rows, K)) {
+                wanted = *done + rows;
+                break;
+            }
+        f.product(s.x, strips_of(packed, N), s.acc, rows, s.strips, s.steps);
+        for (size_t i = 0; i < rows; i++, ++*done)
+            f.codes->dequantize_row(s.acc + i * s.strips * STRIP, row_sums(packed), scale[i],
+                                    zero[i] + (int32_t)f.shift, sw, b, y + *done * N, N);
+    }
+    free(s.memory);
+    return 0;
+}
+
 int minibert_quantize_affine(int level, const float *x, int8_t *q, float *scale, int32_t *zero,
                              size_t M, size_t K, size_t *done)
 {

@@ -34,6 +34,11 @@ int minibert_int8_linear(int level, const int8_t *qx, const float *sx, const int
                          const void *packed, const float *sw, const float *b, float *y, size_t M,
                          size_t N, size_t K);
 
+/* The same of activations in float32, quantized as above; rows from `done` on are not written. */
+int minibert_int8_linear_of_floats(int level, const float *x, const void *packed, const float *sw,
+                                   const float *b, float *y, size_t M, size_t N, size_t K,
+                                   size_t *done);
+
 /* ---- embeddings: minibert_embed from tables in int8 */
 
 typedef struct {

@@ -32,17 +32,20 @@ def linear_fits(x, w, b):
 
 def embedding_ids(word, position, segment, ids, segments):
     """ids and segments (zeros, where not given) as flat int64; None where a table lacks one."""
-    segments = np.zeros_like(ids) if segments is None else segments
     if not (
         word.ndim == position.ndim == segment.ndim == 2
         and word.shape[1] == position.shape[1] == segment.shape[1]
-        and ids.shape == segments.shape
         and _within(ids, len(word))
-        and _within(segments, len(segment))
         and len(position) >= ids.shape[-1]
+        and len(segment)
     ):
         return None
-    return tuple(np.ascontiguousarray(a, np.int64).reshape(-1) for a in (ids, segments))
+    flat = np.ascontiguousarray(ids, np.int64).reshape(-1)
+    if segments is None:
+        return flat, np.zeros_like(flat)
+    if segments.shape != ids.shape or not _within(segments, len(segment)):
+        return None
+    return flat, np.ascontiguousarray(segments, np.int64).reshape(-1)
 
 
 def _within(ids, size):

@@ -138,14 +138,10 @@ def quantize_affine(x):
     TypeError, ValueError
         x is not of floats, has no inputs, or a row is not finite (or too wide for float32).
     """
-    x = np.asarray(x)
-    if x.dtype.kind != "f":
-        raise TypeError(f"x is {x.dtype}, expected floats")
-    if x.ndim == 0 or x.shape[-1] == 0:
-        raise ValueError(f"x has shape {x.shape}, expected (..., inputs) with at least one input")
-    rows = x.shape[:-1]
-    M, K = math.prod(rows), x.shape[-1]
-    x = np.ascontiguousarray(x, np.float32).reshape(M, K)
+    x = _floats(x)
+    rows, K = x.shape[:-1], x.shape[-1]
+    M = math.prod(rows)
+    x = x.reshape(M, K)
     q, scale, zero = np.empty((M, K), np.int8), np.empty(M, np.float32), np.empty(M, np.int32)
     level = LEVELS.now
 
@@ -153,9 +149,7 @@ def quantize_affine(x):
         size, done = at.stop - at.start, ffi.new("size_t *")
         out = map(write, (q[at], scale[at], zero[at]))
         check(lib.minibert_quantize_affine(level, read(x[at]), *out, size, K, done), LEVELS)
-        if done[0] < size:
-            where = tuple(map(int, np.unravel_index(at.start + done[0], rows)))
-            raise ValueError(f"x has a NaN, an infinity or too wide a range in row {where}")
+        _check_done(done[0], at, rows)
 
     _run(block, M, _QUANTIZE * K)
     return QRows(q.reshape(*rows, K), scale.reshape(*rows, 1), zero.reshape(*rows, 1))
@@ -179,28 +173,54 @@ def int8_linear_forward(x, w, b):
     """
     if not isinstance(w, QTensor):
         raise TypeError(f"w is {type(w).__name__}, expected a QTensor: use quantize_symmetric(w)")
-    x = x if isinstance(x, QRows) else quantize_affine(x)
-    qx, qw = _int8("x.q", x.q), _int8("w.q", w.q)
-    M, N, K = _sizes("x", qx, "w", qw, LINEAR_INPUTS)
-    scale = _vector("x.scale", x.scale, np.float32, M)
-    zero = _vector("x.zero", x.zero, np.int32, M)
+    codes = isinstance(x, QRows)
+    x, qw = x if codes else _floats(x), _int8("w.q", w.q)
+    inputs = _int8("x.q", x.q) if codes else x
+    M, N, K = _sizes("x", inputs, "w", qw, LINEAR_INPUTS)
     w_scale = _vector("w.scale", w.scale, np.float32, N)
     b = _vector("b", b, np.float32, N)
-    q, y, level = qx.reshape(M, K), np.empty((M, N), np.float32), LEVELS.now
+    y, level, rows = np.empty((M, N), np.float32), LEVELS.now, inputs.shape[:-1]
     matrix = packed(qw)  # held here while C reads it
-    weight = matrix.at, read(w_scale), read(b)
+    weight, inputs = (matrix.at, read(w_scale), read(b)), inputs.reshape(M, K)
+    if codes:
+        scale = _vector("x.scale", x.scale, np.float32, M)
+        zero = _vector("x.zero", x.zero, np.int32, M)
 
     def block(at):
-        rows, size = map(read, (q[at], scale[at], zero[at])), at.stop - at.start
-        check(lib.minibert_int8_linear(level, *rows, *weight, write(y[at]), size, N, K), LEVELS)
+        size, out, done = at.stop - at.start, write(y[at]), ffi.new("size_t *")
+        if codes:
+            x_at = map(read, (inputs[at], scale[at], zero[at]))
+            check(lib.minibert_int8_linear(level, *x_at, *weight, out, size, N, K), LEVELS)
+        else:
+            x_at = read(inputs[at])
+            status = lib.minibert_int8_linear_of_floats(level, x_at, *weight, out, size, N, K, done)
+            check(status, LEVELS)
+            _check_done(done[0], at, rows)
 
-    _run(block, M, _MULTIPLY * N * K)
-    return y.reshape(*qx.shape[:-1], N), None
+    _run(block, M, (_MULTIPLY * N + (not codes) * _QUANTIZE) * K)
+    return y.reshape(*rows, N), None
 
 
 def _run(block, M, work):
     if M:
         pool.run((block, pool.row_blocks(M, work)), blas=False)
+
+
+def _floats(x):
+    """x as float32 without gaps."""
+    x = np.asarray(x)
+    if x.dtype.kind != "f":
+        raise TypeError(f"x is {x.dtype}, expected floats")
+    if x.ndim == 0 or x.shape[-1] == 0:
+        raise ValueError(f"x has shape {x.shape}, expected (..., inputs) with at least one input")
+    return np.ascontiguousarray(x, np.float32)
+
+
+def _check_done(done, at, rows):
+    """A ValueError where C came only so far in these rows; `rows` are the sizes of x's axes."""
+    if done < at.stop - at.start:
+        where = tuple(map(int, np.unravel_index(at.start + done, rows)))
+        raise ValueError(f"x has a NaN, an infinity or too wide a range in row {where}")
 
 
 def _int8(name, array):

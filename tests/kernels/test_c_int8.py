@@ -168,6 +168,8 @@ def test_what_is_not_finite_is_refused(bad):
     x[1, 2, 4] = bad
     with pytest.raises(ValueError, match=r"x has a NaN.*row \(1, 2\)"):
         c_int8.quantize_affine(x)
+    with pytest.raises(ValueError, match=r"x has a NaN.*row \(1, 2\)"):
+        c_int8.int8_linear_forward(x, ops.quantize_symmetric(np.ones((2, 5))), np.zeros(2))
 
 
 def test_a_range_wider_than_float32_is_refused():
@@ -193,6 +195,7 @@ Q = QTensor(W, np.ones(2, np.float32))
         ("quantize_affine", (np.ones((3, 0)),), ValueError, r"x has shape \(3, 0\)"),
         ("quantize_affine", (np.float32(1),), ValueError, r"x has shape \(\)"),
         ("int8_linear_forward", (np.ones((3, 5)), W, B), TypeError, "w is ndarray"),
+        ("int8_linear_forward", (X, Q, B), TypeError, "x is int8, expected floats"),
         ("int8_linear_forward", (np.ones((3, 4)), Q, B), ValueError, "x has shape"),
         ("int8_linear_forward", (np.ones((3, 5)), Q, B[:1]), ValueError, "b has 1"),
         ("use_level", ("mmx",), ValueError, "'mmx' is not one of auto, scalar"),
@@ -217,6 +220,9 @@ def test_levels():
             with pytest.raises(ValueError, match=name):
                 c_int8.use_level(name)
     assert c_int8.lib.minibert_int8_matmul(99, *[NULL] * 3, 1, 1, 1) == -1
+    assert c_int8.lib.minibert_int8_linear(99, *[NULL] * 7, 1, 1, 1) == -1
+    assert c_int8.lib.minibert_int8_linear_of_floats(99, *[NULL] * 5, 1, 1, 1, NULL) == -1
+    assert c_int8.lib.minibert_quantize_affine(99, *[NULL] * 4, 1, 1, NULL) == -1
 
 
 def test_what_is_offered_to_auto():
@@ -242,6 +248,8 @@ def test_rows_split_over_threads():
     x[1, 1000, 60] = np.nan
     with pytest.raises(ValueError, match=r"row \(1, 1000\)"):
         c_int8.quantize_affine(x)
+    with pytest.raises(ValueError, match=r"row \(1, 1000\)"):
+        c_int8.int8_linear_forward(x, ops.quantize_symmetric(w), np.ones(307))
 
 
 def test_level_from_the_environment():
