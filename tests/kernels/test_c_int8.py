@@ -299,3 +299,40 @@ def test_embedding_from_tables_of_both_kinds():
     with kernels.use("c"):
         e, _ = kernels.embedding_forward(word, position.dequantize(), segment, ids)
     assert_same(e, ops.embedding_forward(word, position, segment, ids)[0])
+
+
+REFUSE = """
+import ctypes, struct, sys
+
+# A filter (seccomp) that answers EPERM to arch_prctl(ARCH_REQ_XCOMP_PERM, ...) and allows all else.
+steps = [
+    (0x20, 0, 0, 0),  # the number of the system call
+    (0x15, 0, 3, 158),  # arch_prctl?
+    (0x20, 0, 0, 16),  # its first argument
+    (0x15, 0, 1, 0x1023),
+    (0x06, 0, 0, 0x00050001),
+    (0x06, 0, 0, 0x7FFF0000),
+]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(code)))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
+    sys.exit("no filter")
+from minibert.kernels import c_int8, c_library
+print(c_int8.level(), c_library.float_level())
+print(c_int8.levels()["amx"])
+"""
+
+
+def test_where_the_system_refuses_the_tiles():
+    if c_int8.levels()["amx"]:
+        pytest.skip(f"amx: {c_int8.levels()['amx']}")
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSE], capture_output=True, text=True, check=False
+    )
+    if "no filter" in done.stderr:
+        pytest.skip("this system takes no seccomp filter")
+    assert done.stdout.splitlines() == [
+        "avx512vnni avx512",
+        "the system does not allow AMX tiles; Linux does from 5.16 on, unless told not to",
+    ]
