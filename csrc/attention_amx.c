@@ -41,7 +41,7 @@ static const struct {
     uint8_t rows[16];
 } five_tiles = {.palette = 1, .row_bytes = {64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16}};
 
-/* Pairs of the rounded numbers of lo and hi. */
+/* Pairs of the rounded numbers of lo and hi. (A NaN with every bit set becomes 0; none is made here.) */
 static inline ints paired(vec lo, vec hi)
 {
     words low = ((words)bits_of(lo) + spread_word(0x8000)) >> 16;
@@ -64,7 +64,7 @@ typedef struct {
 
 static int make_space(Space *s, size_t S, size_t K)
 {
-    s->K_steps = pieces(K, PAIRED), s->S_steps = pieces(S, PAIRED);
+    s->K_steps = divided(K, PAIRED), s->S_steps = divided(S, PAIRED);
     const size_t of_keys = 2 * s->S_steps * s->K_steps; /* tiles of k, and of v */
     const size_t tiles = s->K_steps + s->S_steps + 2 * of_keys + 2 * (s->K_steps + s->S_steps);
     s->memory = aligned_alloc(64, (tiles + 1) * sizeof(Tile));

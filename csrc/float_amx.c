@@ -71,7 +71,6 @@ enum { SHARE = 2 }; /* rows of tiles that each product prefetches: a strip of w 
 typedef __m512i tile_row;
 
 static size_t at_most(size_t n, size_t most) { return n < most ? n : most; }
-static size_t pieces(size_t n, size_t size) { return (n + size - 1) / size; }
 
 /* How many of the 16 from start on are below end. */
 static size_t left(size_t start, size_t end)
@@ -189,13 +188,13 @@ AMX void split_strip(enum side side, const float *from, ptrdiff_t row, ptrdiff_t
 
 static size_t packed_size(size_t N, size_t K)
 {
-    return pieces(N, SIDE) * pieces(K, PAIRED) * STEP * sizeof(tile_row);
+    return divided(N, SIDE) * divided(K, PAIRED) * STEP * sizeof(tile_row);
 }
 
 static void pack(const float *w, ptrdiff_t row, ptrdiff_t col, void *packed, size_t N, size_t K)
 {
     tile_row *tiles = packed;
-    for (size_t n = 0; n < N; n += SIDE, tiles += pieces(K, PAIRED) * STEP)
+    for (size_t n = 0; n < N; n += SIDE, tiles += divided(K, PAIRED) * STEP)
         split_strip(RIGHT, w + (ptrdiff_t)n * row, row, col, left(n, N), K, tiles);
 }
 
@@ -298,8 +297,8 @@ AMX void multiply_block(const tile_row *x, const tile_row *w, size_t w_strip, si
 AMX int product(const float *x, ptrdiff_t row, ptrdiff_t col, const void *packed, float *y,
                 size_t y_row, size_t M, size_t N, size_t K)
 {
-    const size_t all = pieces(K, PAIRED), chunks = all ? pieces(all, CHUNK) : 1;
-    const size_t most = pieces(all, chunks), strips = 2 * pieces(at_most(M, BLOCK), 2 * SIDE);
+    const size_t all = divided(K, PAIRED), chunks = all ? divided(all, CHUNK) : 1;
+    const size_t most = divided(all, chunks), strips = 2 * divided(at_most(M, BLOCK), 2 * SIDE);
     tile_row *parts = aligned_alloc(64, (strips * most + 1) * STEP * sizeof *parts);
     if (!parts)
         return -2;
@@ -309,7 +308,7 @@ AMX int product(const float *x, ptrdiff_t row, ptrdiff_t col, const void *packed
         for (size_t chunk = 0; chunk < chunks; chunk++) {
             const size_t step = chunk * most, steps = at_most(all - step, most), k = step * PAIRED;
             const float *from = x + (ptrdiff_t)m * row + (ptrdiff_t)k * col;
-            for (size_t i = 0; i < 2 * pieces(rows, 2 * SIDE); i++)
+            for (size_t i = 0; i < 2 * divided(rows, 2 * SIDE); i++)
                 split_strip(LEFT, from + (ptrdiff_t)(i * SIDE) * row, row, col,
                             left(i * SIDE, rows), at_most(K - k, steps * PAIRED),
                             parts + i * steps * STEP);

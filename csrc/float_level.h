@@ -7,6 +7,8 @@
 #define MINIBERT_FLOAT_LEVEL_H
 #include "float32.h"
 
+static inline size_t divided(size_t n, size_t size) { return (n + size - 1) / size; }
+
 /* y[m][n] = sum over k of x[m][k] w[n][k]; see minibert_linear for the strides. */
 typedef int product_fn(const float *x, ptrdiff_t row, ptrdiff_t col, const void *packed, float *y,
                        size_t y_row, size_t M, size_t N, size_t K);

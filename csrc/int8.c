@@ -1,6 +1,7 @@
 /* Which int8 level runs, packing, and the functions of int8.h for NumPy's arrays, a block of rows at
- * a time: its codes are copied to where the product finds them without gaps or ends. */
+ * a time: its codes are copied to rows of whole steps, as the product wants them. */
 #include "int8_level.h"
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ int8_functions minibert_int8_functions(int level)
 
 size_t minibert_int8_packed_size(size_t N, size_t K)
 {
-    return pieces(N, STRIP) * STRIP * (sizeof(int32_t) + pieces(K, STEP) * STEP);
+    return divided(N, STRIP) * STRIP * (sizeof(int32_t) + divided(K, STEP) * STEP);
 }
 
 void minibert_int8_pack(const int8_t *qw, void *packed, size_t N, size_t K)
@@ -67,7 +68,7 @@ void minibert_int8_pack(const int8_t *qw, void *packed, size_t N, size_t K)
     int32_t *sums = packed;
     int8_t *strips = (int8_t *)packed + (strips_of(packed, N) - (const int8_t *)packed);
     for (size_t n = 0; n < N; n++) {
-        int8_t *strip = strips + n / STRIP * STRIP * (pieces(K, STEP) * STEP) + n % STRIP * QUAD;
+        int8_t *strip = strips + n / STRIP * STRIP * (divided(K, STEP) * STEP) + n % STRIP * QUAD;
         for (size_t k = 0; k < K; k++) {
             strip[k / QUAD * (QUAD * STRIP) + k % QUAD] = qw[n * K + k];
             sums[n] += qw[n * K + k];
@@ -87,9 +88,9 @@ typedef struct {
 
 static int make_space(Space *s, size_t M, size_t N, size_t K)
 {
-    const size_t rows = pieces(M < BLOCK ? M : BLOCK, ROOM) * ROOM;
-    s->steps = pieces(K, STEP);
-    s->strips = pieces(N, STRIP);
+    const size_t rows = divided(M < BLOCK ? M : BLOCK, ROOM) * ROOM;
+    s->steps = divided(K, STEP);
+    s->strips = divided(N, STRIP);
     s->row = s->steps * STEP;
     const size_t codes = rows * s->row, bytes = codes + rows * s->strips * STRIP * sizeof *s->acc;
     s->memory = calloc(bytes + 64, 1);
@@ -151,7 +152,7 @@ int minibert_int8_linear(int level, const int8_t *qx, const float *sx, const int
         block_product(f, &s, qx + m * K, packed, rows, N, K);
         for (size_t i = 0; i < rows; i++)
             f.codes->dequantize_row(s.acc + i * s.strips * STRIP, row_sums(packed), sx[m + i],
-                                    zx[m + i] + (int32_t)f.shift, sw, b, y + (m + i) * N, N);
+                                    (int32_t)((uint32_t)zx[m + i] + (uint32_t)f.shift), sw, b, y + (m + i) * N, N);
     }
     free(s.memory);
     return 0;

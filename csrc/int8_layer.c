@@ -18,6 +18,7 @@
  * minibert/ops/int8.py. */
 #include "int8_level.h"
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     FEW = 4,         /* sequences: below it threads share every step */
@@ -85,7 +86,9 @@ static int make_space(const minibert_int8_layers_call *c, Space *s)
         rows = 0;
     inputs = divided(inputs, STEP) * STEP, outputs = divided(outputs, STRIP) * STRIP;
     const size_t numbers = BLOCK * (inputs / 4 + 2 + outputs + D) + rows * 4 * W;
-    s->memory = calloc(4 * numbers + 64 * 8, 1);
+    s->memory = malloc(4 * numbers + 64 * 8);
+    if (!s->memory)
+        return -2;
     char *at = (char *)(((uintptr_t)s->memory + 63) & ~(uintptr_t)63);
     s->codes = part(&at, BLOCK * inputs / 4);
     s->zero = part(&at, BLOCK);
@@ -94,7 +97,8 @@ static int make_space(const minibert_int8_layers_call *c, Space *s)
     s->x1 = part(&at, BLOCK * D);
     s->qkv = part(&at, rows * 3 * W);
     s->context = part(&at, rows * W);
-    return s->memory ? 0 : -2;
+    memset(s->codes, 0, BLOCK * inputs); /* between a row's end and the next step's */
+    return 0;
 }
 
 /* ---- a block of rows */

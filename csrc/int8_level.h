@@ -6,8 +6,8 @@
  *
  *   w[n][k]  at  [n / 16][k / 64][k % 64 / 4][n % 16][k % 4]                        zeros past N, K
  *
- * An instruction multiplies quads: four inputs of x with four of w, for each of 4, 8 or 16 outputs
- * side by side, and adds the four products up. A step of a strip, 16 rows of 64 bytes, is an AMX
+ * An instruction multiplies quads: four inputs of x with four of w, for each of 4 or 16 outputs side
+ * by side (AMX: and 16 rows), and adds the four products up. A step of a strip, 16 rows of 64 bytes, is an AMX
  * tile. Before all strips stands row_sum[n] = sum over k of w[n][k], for as many n. */
 #ifndef MINIBERT_INT8_LEVEL_H
 #define MINIBERT_INT8_LEVEL_H
@@ -21,8 +21,6 @@ enum {
     ROOM = 32,   /* x and acc have room for rows up to a multiple of it, whatever these hold */
     BLOCK = 64   /* rows whose codes and sums are kept at once */
 };
-
-static inline size_t pieces(size_t n, size_t size) { return (n + size - 1) / size; }
 
 /* acc[m][n] = sum over k of x[m][k] w[n][k] for M rows and all outputs of so many strips. x[m][k] is
  * a code plus the level's shift, x's rows are steps * STEP bytes long; acc's strips * STRIP numbers. */
@@ -53,6 +51,6 @@ int8_functions minibert_int8_functions(int level);
 static inline const int32_t *row_sums(const void *packed) { return packed; }
 static inline const int8_t *strips_of(const void *packed, size_t N)
 {
-    return (const int8_t *)packed + pieces(N, STRIP) * STRIP * sizeof(int32_t);
+    return (const int8_t *)packed + divided(N, STRIP) * STRIP * sizeof(int32_t);
 }
 #endif

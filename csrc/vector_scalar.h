@@ -42,7 +42,7 @@ static inline vec of_bits(ints i)
     return u.f;
 }
 
-/* Integers: of memory, as floats, and the low byte of each, of the first n lanes. */
+/* Integers read from memory; as floats; and of each the low byte, stored for the first n lanes. */
 static inline ints load_ints(const int32_t *p) { return *p; }
 static inline vec floats_of(ints i) { return (float)i; }
 static inline void store_bytes(uint8_t *p, ints i, size_t n)

@@ -12,6 +12,7 @@ import numpy as np
 from minibert.kernels import pool
 from minibert.kernels.arrays import F32, cotangent_rows, embedding_ids, plain
 from minibert.kernels.c_library import ffi, lib, read, write
+from minibert.kernels.suited import is_suited
 from minibert.ops.packed import QTensor
 
 _WORK = 10  # operations a number, see `pool.even_blocks`
@@ -41,6 +42,8 @@ def embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
 def int8_embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
     """e of tables that are all `QTensor`s, and what the formula's backward needs."""
     tables = word, position, segment
+    if not is_suited((ids, segments), {}):
+        return NotImplemented
     if not all(isinstance(t, QTensor) and t.q.dtype == np.int8 for t in tables):
         return NotImplemented
     checked = embedding_ids(*(t.q for t in tables), ids, segments)
@@ -48,13 +51,13 @@ def int8_embedding_forward(word, position, segment, ids, segments=None, pad_id=0
         return NotImplemented  # the formula says what is wrong
     (flat, kinds), L, D = checked, ids.shape[-1], word.shape[1]
     e = np.empty((flat.size, D), F32)
-    rows = [(np.ascontiguousarray(t.q), plain(t.scale)) for t in tables]
-    structs = [ffi.new("minibert_int8_table *", [*map(read, pair)]) for pair in rows]
+    arrays = [(read(np.ascontiguousarray(t.q)), read(plain(t.scale))) for t in tables]
+    structs = [ffi.new("minibert_int8_table *", pair) for pair in arrays], arrays  # kept alive
     ids_at, kinds_at, e_at = read(flat), read(kinds), write(e)
 
     def block(at):
         m, M = at.start, at.stop - at.start
-        lib.minibert_embed_int8(*structs, ids_at + m, kinds_at + m, m, L, e_at + m * D, M, D)
+        lib.minibert_embed_int8(*structs[0], ids_at + m, kinds_at + m, m, L, e_at + m * D, M, D)
 
     pool.run((block, pool.even_blocks(flat.size, 2 * _WORK * D)), blas=False)  # (1)
     segments = kinds.reshape(ids.shape)

@@ -107,14 +107,14 @@ def int8_matmul(qx, qw):
     >>> int8_matmul(np.array([[1, 2]], np.int8), np.array([[3, 4], [-5, 6]], np.int8))
     array([[11,  7]], dtype=int32)
     """
-    qx, qw = _int8("qx", qx), _int8("qw", qw)
-    M, N, K = _sizes("qx", qx, "qw", qw, MATMUL_INPUTS)
-    x, acc, weight, level = qx.reshape(M, K), np.empty((M, N), np.int32), packed(qw), LEVELS.now
+    qx, given = _int8("qx", qx), qw
+    M, N, K = _sizes("qx", qx, "qw", _int8("qw", qw), MATMUL_INPUTS)
+    x, acc, weight, now = qx.reshape(M, K), np.empty((M, N), np.int32), packed(given), LEVELS.now
 
     def block(at):
         size = at.stop - at.start
         out = write(acc[at])
-        check(lib.minibert_int8_matmul(level, read(x[at]), weight.at, out, size, N, K), LEVELS)
+        check(lib.minibert_int8_matmul(now, read(x[at]), weight.at, out, size, N, K), LEVELS)
 
     _run(block, M, _MULTIPLY * N * K)
     return acc.reshape(*qx.shape[:-1], N)
@@ -143,12 +143,12 @@ def quantize_affine(x):
     M = math.prod(rows)
     x = x.reshape(M, K)
     q, scale, zero = np.empty((M, K), np.int8), np.empty(M, np.float32), np.empty(M, np.int32)
-    level = LEVELS.now
+    now = LEVELS.now
 
     def block(at):
         size, done = at.stop - at.start, ffi.new("size_t *")
         out = map(write, (q[at], scale[at], zero[at]))
-        check(lib.minibert_quantize_affine(level, read(x[at]), *out, size, K, done), LEVELS)
+        check(lib.minibert_quantize_affine(now, read(x[at]), *out, size, K, done), LEVELS)
         _check_done(done[0], at, rows)
 
     _run(block, M, _QUANTIZE * K)
@@ -179,21 +179,21 @@ def int8_linear_forward(x, w, b):
     M, N, K = _sizes("x", inputs, "w", qw, LINEAR_INPUTS)
     w_scale = _vector("w.scale", w.scale, np.float32, N)
     b = _vector("b", b, np.float32, N)
-    y, level, rows = np.empty((M, N), np.float32), LEVELS.now, inputs.shape[:-1]
-    matrix = packed(qw)  # held here while C reads it
-    weight, inputs = (matrix.at, read(w_scale), read(b)), inputs.reshape(M, K)
+    y, now, rows = np.empty((M, N), np.float32), LEVELS.now, inputs.shape[:-1]
+    matrix, vectors, inputs = packed(w.q), (read(w_scale), read(b)), inputs.reshape(M, K)
     if codes:
         scale = _vector("x.scale", x.scale, np.float32, M)
         zero = _vector("x.zero", x.zero, np.int32, M)
 
     def block(at):
         size, out, done = at.stop - at.start, write(y[at]), ffi.new("size_t *")
+        weight = matrix.at, *vectors
         if codes:
             x_at = map(read, (inputs[at], scale[at], zero[at]))
-            check(lib.minibert_int8_linear(level, *x_at, *weight, out, size, N, K), LEVELS)
+            check(lib.minibert_int8_linear(now, *x_at, *weight, out, size, N, K), LEVELS)
         else:
             x_at = read(inputs[at])
-            status = lib.minibert_int8_linear_of_floats(level, x_at, *weight, out, size, N, K, done)
+            status = lib.minibert_int8_linear_of_floats(now, x_at, *weight, out, size, N, K, done)
             check(status, LEVELS)
             _check_done(done[0], at, rows)
 

@@ -13,7 +13,8 @@ and a become codes where they are made.
 
 Error against float64: 3e-6 relative norm a layer. With int8 weights the products are those of
 `ops.int8_linear_forward` to the bit; but where float32 rounds otherwise on the way, a number may
-get the next code: 1e-2 relative norm a layer at most.
+get the next code: 1e-2 relative norm a layer at most. On AMX attention is then in bf16, unless its
+scores are wanted.
 """
 
 import numpy as np
@@ -81,7 +82,7 @@ class _Stack:
     LAYERS, STEPS = "minibert_layer[]", 7  # of a layer; each has two counters
 
     def __init__(self, layers, heads, eps):
-        self.c = ffi.new(self.LAYERS, len(layers))
+        self.c, self.level = ffi.new(self.LAYERS, len(layers)), FLOAT.now
         self.alive, widths, inner = [], [], []
         for c, weights, H in zip(self.c, layers, heads, strict=True):
             wq, bq, wk, bk, wv, bv, wo, bo, gamma1, beta1, w1, b1, w2, b2, gamma2, beta2 = weights
@@ -107,7 +108,7 @@ class _Stack:
     def call(self, M):
         """C's struct for M rows, and what keeps its memory alive."""
         call = ffi.new("minibert_layers_call *")
-        call.level = FLOAT.now
+        call.level = self.level
         *between, space = _between(3 * M * self.W, M * self.W, M * self.D, M * self.F)
         call.qkv, call.context, call.x1, call.a = between
         return call, space

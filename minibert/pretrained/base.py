@@ -1,6 +1,7 @@
 """A model as an object: the encoder alone, and what all models do."""
 
 import warnings
+from copy import deepcopy
 from pathlib import Path
 
 from minibert import kernels as F
@@ -132,9 +133,7 @@ class BertModel:
         and zero point a token.
         """
         params = quantize_params(self._params)
-        if self.is_quantized:
-            return type(self)(self.config, params, tokenizer=self.tokenizer)
-        own = {name: p.copy() if p is self._params[name] else p for name, p in params.items()}
+        own = {name: deepcopy(p) if p is self._params[name] else p for name, p in params.items()}
         return self._alone(self.config, own, self.tokenizer)
 
     @property

@@ -106,7 +106,7 @@ SPECIAL_ROWS = {
 
 
 @pytest.mark.parametrize("name", SPECIAL_ROWS)
-def test_quantize_of_a_special_row(name):
+def test_quantize_of_a_special_row(level, name):
     row = SPECIAL_ROWS[name].astype(np.float32)
     rng = np.random.default_rng(5)
     x = np.stack([rng.normal(size=5).astype(np.float32), row, np.flip(row)])
@@ -118,11 +118,28 @@ def test_quantize_of_a_special_row(name):
 @given(st.lists(st.floats(-(2.0**126), 2.0**126, width=32), min_size=1, max_size=40))
 def test_quantize_of_any_row(values):
     x = np.array([values], np.float32)
-    for ours, theirs in zip(c_int8.quantize_affine(x), ops.quantize_affine(x), strict=True):
-        assert_same(ours, theirs)
+    expected = ops.quantize_affine(x)
+    for name, why in c_int8.levels().items():
+        if not why:
+            with c_int8.use_level(name):
+                for ours, theirs in zip(c_int8.quantize_affine(x), expected, strict=True):
+                    assert_same(ours, theirs)
 
 
-def test_zero_is_exact():
+def test_quotients_are_those_of_a_division(level):
+    """On ties, beside them, and at all magnitudes."""
+    rng = np.random.default_rng(10)
+    scale = (2.0 ** rng.uniform(-125, 118, (200, 1))).astype(np.float32)
+    halves = (rng.integers(-120, 120, (200, 64)) + np.float32(0.5)) * scale
+    ends = np.concatenate([127.5 * scale, -127.5 * scale], 1).astype(np.float32)
+    for to in (-np.inf, None, np.inf):
+        ties = halves if to is None else np.nextafter(halves, np.float32(to))
+        x = np.concatenate([ends, ties], 1)
+        for ours, theirs in zip(c_int8.quantize_affine(x), ops.quantize_affine(x), strict=True):
+            assert_same(ours, theirs)
+
+
+def test_zero_is_exact(level):
     x = np.array([[0.0, -3.0, 7.0, 0.0]], np.float32)
     q, _, zero = c_int8.quantize_affine(x)
     assert q[0, 0] == q[0, 3] == zero[0, 0]
@@ -163,7 +180,7 @@ def test_threads_agree(level):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_refused(bad):
+def test_what_is_not_finite_is_refused(level, bad):
     x = np.ones((2, 3, 5), np.float32)
     x[1, 2, 4] = bad
     with pytest.raises(ValueError, match=r"x has a NaN.*row \(1, 2\)"):
@@ -172,7 +189,7 @@ def test_what_is_not_finite_is_refused(bad):
         c_int8.int8_linear_forward(x, ops.quantize_symmetric(np.ones((2, 5))), np.zeros(2))
 
 
-def test_a_range_wider_than_float32_is_refused():
+def test_a_range_wider_than_float32_is_refused(level):
     with pytest.raises(ValueError, match="too wide"):
         c_int8.quantize_affine(np.array([[3e38, -3e38]], np.float32))
 

@@ -68,6 +68,7 @@ def test_the_bits_of_its_steps(level, size):
     B, L, H, *_ = size
     args = int8_layer(*size)
     check(args, heads=H, eps=1e-3)
+    check(args, heads=H, eps=1e-3, bias=padding(B, L))
     check(args, heads=H, eps=1e-3, bias=padding(B, L), want_scores=True)
 
 

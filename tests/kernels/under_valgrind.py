@@ -33,13 +33,27 @@ def check_products():
 
 def check_layers():
     D, norm = 12, (np.ones(12, np.float32), np.zeros(12, np.float32))
-    feed_forward = *linear(20, D), *linear(D, 20)
+    feed_forward = *linear(70, D), *linear(D, 70)
     layer = *(a for _ in range(4) for a in linear(D, D)), *norm, *feed_forward, *norm
     for B, L in ((1, 5), (6, 9), (2, 70)):
         F.RAN.clear()
-        hidden, _ = F.transformer_layers(numbers(B, L, D), [layer, layer], heads=[3, 3])
-        assert "transformer_layers" in F.RAN
+        bias = np.where(np.arange(L) < 3, 0.0, -1e9).astype(np.float32)[None, None, None]
+        for options in ({}, {"bias": bias}, {"bias": bias, "want_scores": True}):
+            x = numbers(B, L, D)
+            hidden, _ = F.transformer_layers(x, [layer, layer], heads=[3, 3], **options)
+            assert np.isfinite(hidden[-1]).all()
+        rows = numbers(B * L, D)
+        offsets = np.unique([0, B * L // 3, B * L])
+        hidden, _ = F.transformer_layers(rows, [layer], heads=[3], offsets=offsets)
         assert np.isfinite(hidden[-1]).all()
+        assert "transformer_layers" in F.RAN
+
+
+def check_embedding():
+    tables = [linear(n, 13)[0] for n in (11, 7, 2)]
+    ids = rng.integers(0, 11, (3, 7))
+    e, _ = F.embedding_forward(*tables, ids)
+    np.testing.assert_array_equal(e, ops.embedding_forward(*tables, ids)[0])
 
 
 if __name__ == "__main__":
@@ -50,4 +64,5 @@ if __name__ == "__main__":
         with c_int8.use_level(name), c_library.FLOAT.use(name), F.use("c"):
             check_products()
             check_layers()
+            check_embedding()
         print(f"{name}: ok")
