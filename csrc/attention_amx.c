@@ -15,6 +15,7 @@
 #if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__)
 #include "int8_level.h"
 #if (defined(__clang__) ? __clang_major__ : __GNUC__ + 1) >= 12
+#include "amx.h"
 #include <immintrin.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -34,20 +35,8 @@ typedef struct {
     ints row[SIDE];
 } Tile; /* 16 rows of 16 pairs */
 
-/* Tiles 0 and 1 are sums, 2 is a, 3 and 4 are b. */
-static const struct {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} five_tiles = {.palette = 1, .row_bytes = {64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16}};
-
-/* Pairs of the rounded numbers of lo and hi. (A NaN with every bit set becomes 0; none is made here.) */
-static inline ints paired(vec lo, vec hi)
-{
-    words low = ((words)bits_of(lo) + spread_word(0x8000)) >> 16;
-    words high = ((words)bits_of(hi) + spread_word(0x8000)) & spread_word(0xFFFF0000);
-    return (ints)(low | high);
-}
+/* Pairs of the rounded numbers of lo and hi. */
+static inline ints paired(vec lo, vec hi) { return (ints)pairs(rounded(lo), rounded(hi)); }
 
 static inline vec load_left(const float *p, size_t from, size_t end)
 {
@@ -79,7 +68,7 @@ static int make_space(Space *s, size_t S, size_t K)
     return 0;
 }
 
-/* c (16 x 32 columns a pair of blocks) = a b */
+/* c (16 x 32 columns a pair of blocks) = a b; tiles 0 and 1 are sums, 2 is a, 3 and 4 are b */
 static void multiply(const Tile *a, const Tile *b, size_t steps, size_t block_pairs, float *c)
 {
     const size_t c_row = block_pairs * PAIRED;

@@ -42,6 +42,7 @@ const char *minibert_amx_missing(void);
 const product_functions product_amx = {NULL, NULL, NULL};
 const char *minibert_amx_missing(void) { return "compiled without AMX: gcc 11 or clang 12 has it"; }
 #else
+#include "amx.h"
 #include <cpuid.h>
 #include <immintrin.h>
 #include <stdatomic.h>
@@ -79,24 +80,6 @@ static size_t left(size_t start, size_t end)
 }
 
 /* ---- splitting */
-
-/* A pair from the top halves of each two: lo's first. */
-INLINE tile_row pairs(__m512 lo, __m512 hi)
-{
-    __m512i low = _mm512_srli_epi32(_mm512_castps_si512(lo), 16);
-    return _mm512_mask_blend_epi16(0xAAAAAAAA, low, _mm512_castps_si512(hi));
-}
-
-INLINE __m512 cut(__m512 x)
-{
-    return _mm512_and_ps(x, _mm512_castsi512_ps(_mm512_set1_epi32((int)0xFFFF0000)));
-}
-
-INLINE __m512 rounded(__m512 x)
-{
-    __m512i half = _mm512_set1_epi32(0x8000);
-    return cut(_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), half)));
-}
 
 /* (2): one row of the three tiles of 16 pairs. */
 INLINE void split(__m512 lo, __m512 hi, tile_row *row)
@@ -199,14 +182,7 @@ static void pack(const float *w, ptrdiff_t row, ptrdiff_t col, void *packed, siz
 }
 
 /* ---- multiplying: 2 x 1 tiles of y at a time. Tiles 0 and 1 are the running sums, 2 and 3 hold a
- * part of x, 4 a part of w. All eight tiles, for 2 x 2 of y, load less: they are a tenth faster as
- * long as the core has tiles to spare, to load the next numbers into while the last are still read.
- * Where it has none (its other thread is busy, it seems) these five are 1.7 times as fast. */
-static const struct {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} five_tiles = {.palette = 1, .row_bytes = {64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16}};
+ * part of x, 4 a part of w. */
 
 /* Each of the six products of (3) keeps one operand of the product before: only tiles 2 and 3, or
  * only tile 4, are loaded again. Each also prefetches a little of what is needed later. */

@@ -16,6 +16,7 @@ const char *minibert_amx_int8_missing(void)
     return "compiled without AMX: gcc 11 or clang 12 has it";
 }
 #else
+#include "amx.h"
 #include <cpuid.h>
 #include <immintrin.h>
 #include <stdatomic.h>
@@ -23,15 +24,9 @@ const char *minibert_amx_int8_missing(void)
 #define TARGET target("amx-tile,amx-int8,sse")
 enum { SIDE = 16, AHEAD = 8 /* rows of a tile of w that each step asks for: half of it */ };
 
-/* Tiles 0 and 1 are sums, 2 and 3 hold x, 4 holds w; why not eight, float_amx.c says. */
-static const struct {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} five_tiles = {.palette = 1, .row_bytes = {64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16}};
-
-/* acc (32 x 16) = two strips of x, one below the other, times a strip of w. Meanwhile half of the
- * next strip of w is asked for: the weights of a layer fill the second-level cache. */
+/* acc (32 x 16) = two strips of x, one below the other, times a strip of w: tiles 0 and 1 are sums,
+ * 2 and 3 hold x, 4 holds w. Meanwhile half of the next strip of w is asked for: the weights of a
+ * layer fill the second-level cache. */
 __attribute__((TARGET, always_inline))
 static inline void tiles(const uint8_t *x, const int8_t *w, const int8_t *soon, int32_t *acc,
                          size_t N, size_t K)
