@@ -12,8 +12,8 @@
  *
  * Versions: minibert/ops/attention.py is the formula; attention.inc has it in float32, which takes
  * about three times as long at TinyBERT's sizes. */
-#if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__)
 #include "int8_level.h"
+#ifdef MINIBERT_AMX
 #if (defined(__clang__) ? __clang_major__ : __GNUC__ + 1) >= 12
 #include "amx.h"
 #include <immintrin.h>

@@ -1,13 +1,6 @@
 /* Which float32 level runs, and the functions of float32.h, each handed on to its level. */
 #include "float_level.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define MINIBERT_X86 1
-#if defined(__linux__)
-#define MINIBERT_AMX 1
-#endif
-#endif
-
 typedef struct {
     const char *name, *missing; /* why it cannot run here; NULL: it can */
     float_functions f;

@@ -32,9 +32,9 @@
  *     M, N, K      128, 312, 312   128, 1200, 312   128, 312, 1200   512, 312, 312
  *                       2.0             1.5              1.9              1.4
  */
-#if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__)
 #define _DEFAULT_SOURCE /* for syscall */
 #include "float_level.h"
+#ifdef MINIBERT_AMX
 
 const char *minibert_amx_missing(void);
 

@@ -1,6 +1,6 @@
 /* 8 numbers at a time. */
 #include "float_level.h"
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef MINIBERT_X86
 #include <immintrin.h>
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)

@@ -1,6 +1,6 @@
 /* 16 numbers at a time. */
 #include "float_level.h"
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef MINIBERT_X86
 #include <immintrin.h>
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"))), apply_to = function)

@@ -7,6 +7,15 @@
 #define MINIBERT_FLOAT_LEVEL_H
 #include "float32.h"
 
+/* gcc and clang let a function have its own target. MINIBERT_SCALAR_ONLY is for tests: it leaves the
+ * level that runs everywhere. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(MINIBERT_SCALAR_ONLY)
+#define MINIBERT_X86 1
+#if defined(__linux__)
+#define MINIBERT_AMX 1
+#endif
+#endif
+
 static inline size_t divided(size_t n, size_t size) { return (n + size - 1) / size; }
 
 /* y[m][n] = sum over k of x[m][k] w[n][k]; see minibert_linear for the strides. */

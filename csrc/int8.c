@@ -18,7 +18,7 @@ static Level level_at(int i)
 {
     if (i == 0)
         return (Level){"scalar", NULL, {int8_product_scalar, &codes_scalar, 0.0f, NULL}};
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef MINIBERT_X86
     __builtin_cpu_init(); /* the checks below also ask whether the system saves the wide registers */
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     int vnni = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -30,7 +30,7 @@ static Level level_at(int i)
                        {int8_product_avx2, &codes_avx2, 0.0f, NULL}};
     if (i == 2)
         return (Level){"avx512vnni", missing, {int8_product_avx512vnni, &codes_avx512, 128.0f, NULL}};
-#if defined(__linux__)
+#ifdef MINIBERT_AMX
     return (Level){"amx", missing ? missing : minibert_amx_int8_missing(),
                    {int8_product_amx, &codes_avx512, 0.0f, attention_amx}};
 #else

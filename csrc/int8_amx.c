@@ -1,7 +1,7 @@
 /* AMX: tdpbssd multiplies a tile of 16 rows of x, 64 inputs each, with one of 64 inputs for 16
  * outputs, and adds to a tile of 16 x 16 int32: 16384 products. Both operands are signed. */
-#if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__)
 #include "int8_level.h"
+#ifdef MINIBERT_AMX
 
 #if (defined(__clang__) ? __clang_major__ : __GNUC__ + 1) < 12
 int attention_amx(const minibert_attention *a, size_t first_head, size_t end_head)

@@ -2,7 +2,7 @@
  * first. (vpmaddubsw takes bytes, but its int16 sums of two overflow.) A register then holds four
  * outputs, each with two sums, of even and of odd pairs, that are added up in the end. */
 #include "int8_level.h"
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef MINIBERT_X86
 #include <immintrin.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * first operand, x, unsigned: the codes come with 128 added, and the zero points too. It adds modulo
  * 2^32, so the result is exact whenever it fits into int32 itself. */
 #include "int8_level.h"
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef MINIBERT_X86
 #include <immintrin.h>
 #include <string.h>
 

@@ -28,9 +28,9 @@ typedef void int8_product_fn(const uint8_t *x, const int8_t *w, int32_t *acc, si
                              size_t strips, size_t steps);
 
 int8_product_fn int8_product_scalar;
-#if defined(__x86_64__) && defined(__GNUC__) /* gcc and clang: a function may have its own target */
+#ifdef MINIBERT_X86
 int8_product_fn int8_product_avx2, int8_product_avx512vnni;
-#if defined(__linux__)
+#ifdef MINIBERT_AMX
 int8_product_fn int8_product_amx;
 int attention_amx(const minibert_attention *a, size_t first_head, size_t end_head);
 const char *minibert_amx_int8_missing(void); /* NULL once the system has allowed the tiles */
