@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cffi import FFI
 
-INT8 = [f"int8_{level}.c" for level in ("scalar", "avx2", "avx512vnni", "amx")]
+INT8 = [f"int8_{level}.c" for level in ("scalar", "neon", "avx2", "avx512vnni", "amx")]
 FLOAT = ["float32.c", "float_scalar.c", "float_avx2.c", "float_avx512.c", "float_amx.c"]
 OTHERS = ["sequences.c", "attention_amx.c", "layer.c", "int8_layer.c", "embedding.c"]
 SOURCES = ["int8.c", *INT8, *FLOAT, *OTHERS]

@@ -15,6 +15,9 @@
 #define MINIBERT_AMX 1
 #endif
 #endif
+#if defined(__aarch64__) && defined(__GNUC__) && !defined(MINIBERT_SCALAR_ONLY)
+#define MINIBERT_NEON 1
+#endif
 
 static inline size_t divided(size_t n, size_t size) { return (n + size - 1) / size; }
 

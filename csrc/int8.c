@@ -14,11 +14,20 @@ typedef struct {
     int8_functions f;
 } Level;
 
+#ifdef MINIBERT_NEON
+enum { LEVELS = 2 };
+#else
+enum { LEVELS = 4 };
+#endif
+int minibert_level_count(void) { return LEVELS; }
+
 static Level level_at(int i)
 {
     if (i == 0)
         return (Level){"scalar", NULL, {int8_product_scalar, &codes_scalar, 0.0f, NULL}};
-#ifdef MINIBERT_X86
+#if defined(MINIBERT_NEON)
+    return (Level){"neon", minibert_neon_missing(), {int8_product_neon, &codes_scalar, 0.0f, NULL}};
+#elif defined(MINIBERT_X86)
     __builtin_cpu_init(); /* the checks below also ask whether the system saves the wide registers */
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     int vnni = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -42,7 +51,6 @@ static Level level_at(int i)
 #endif
 }
 
-int minibert_level_count(void) { return 4; }
 const char *minibert_level_name(int level) { return level_at(level).name; }
 const char *minibert_level_missing(int level) { return level_at(level).missing; }
 

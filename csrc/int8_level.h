@@ -28,6 +28,10 @@ typedef void int8_product_fn(const uint8_t *x, const int8_t *w, int32_t *acc, si
                              size_t strips, size_t steps);
 
 int8_product_fn int8_product_scalar;
+#ifdef MINIBERT_NEON
+int8_product_fn int8_product_neon;
+const char *minibert_neon_missing(void);
+#endif
 #ifdef MINIBERT_X86
 int8_product_fn int8_product_avx2, int8_product_avx512vnni;
 #ifdef MINIBERT_AMX

@@ -35,7 +35,7 @@ def kernel_levels():
     return levels | {name: found[name] for name in sorted(found, key=_C_ORDER.index)}
 
 
-_C_ORDER = ["scalar", "avx2", "avx512", "avx512vnni", "amx"]
+_C_ORDER = ["scalar", "neon", "avx2", "avx512", "avx512vnni", "amx"]
 
 
 @contextmanager
