@@ -11,7 +11,7 @@
  * each of 16 columns a row (float_amx.c). A pair is i and i + 16 of 32 numbers, for k as for keys.
  *
  * Versions: minibert/ops/attention.py is the formula; attention.inc has it in float32, which takes
- * about three times as long at TinyBERT's sizes. */
+ * 1.6 times as long at TinyBERT's sizes (a profile of int8 inference, 8 texts of 128 tokens). */
 #include "int8_level.h"
 #ifdef MINIBERT_AMX
 #if (defined(__clang__) ? __clang_major__ : __GNUC__ + 1) >= 12

@@ -1,5 +1,6 @@
 /* AMX: tdpbssd multiplies a tile of 16 rows of x, 64 inputs each, with one of 64 inputs for 16
- * outputs, and adds to a tile of 16 x 16 int32: 16384 products. Both operands are signed. */
+ * outputs, and adds to a tile of 16 x 16 int32: 16384 products. Both operands are signed.
+ * Layout and formula: int8_level.h; times: csrc/README.md. */
 #include "int8_level.h"
 #ifdef MINIBERT_AMX
 

@@ -1,6 +1,7 @@
 /* AVX2: vpmaddwd multiplies 16 pairs of int16 and adds each two up, so both operands are widened
  * first. (vpmaddubsw takes bytes, but its int16 sums of two overflow.) A register then holds four
- * outputs, each with two sums, of even and of odd pairs, that are added up in the end. */
+ * outputs, each with two sums, of even and of odd pairs, that are added up in the end.
+ * Layout and formula: int8_level.h; times: csrc/README.md. */
 #include "int8_level.h"
 #ifdef MINIBERT_X86
 #include <immintrin.h>

@@ -1,6 +1,7 @@
 /* AVX512-VNNI: vpdpbusd multiplies 16 quads and adds each quad's products to an int32. It wants its
  * first operand, x, unsigned: the codes come with 128 added, and the zero points too. It adds modulo
- * 2^32, so the result is exact whenever it fits into int32 itself. */
+ * 2^32, so the result is exact whenever it fits into int32 itself.
+ * Layout and formula: int8_level.h; times: csrc/README.md. */
 #include "int8_level.h"
 #ifdef MINIBERT_X86
 #include <immintrin.h>

@@ -1,5 +1,6 @@
 /* Arm: sdot multiplies four quads and adds each quad's products to an int32. Both operands are
- * signed, and the quad of x is one of four that a register holds. */
+ * signed, and the quad of x is one of four that a register holds.
+ * Layout and formula: int8_level.h; times: csrc/README.md. */
 #include "int8_level.h"
 #ifdef MINIBERT_NEON
 #include <arm_neon.h>

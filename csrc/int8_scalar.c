@@ -1,4 +1,5 @@
-/* The int8 product that runs everywhere, and the one to read: the others give these very integers. */
+/* The int8 product that runs everywhere, and the one to read: the others give these very integers.
+ * Layout and formula: int8_level.h; times: csrc/README.md. */
 #include "int8_level.h"
 
 void int8_product_scalar(const uint8_t *x, const int8_t *w, int32_t *acc, size_t M, size_t strips,
