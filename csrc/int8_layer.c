@@ -1,7 +1,7 @@
 /* Transformer layers in int8 without gradients, all of them in one call, by one thread or several.
  *
  *   q, k, v = x Wqkv^T + b                                                                    (1)
- *   context = attention(q, k, v)                  in float32, of every sequence               (2)
+ *   context = attention(q, k, v)         of every sequence, in float32; on AMX in bf16        (2)
  *   x1 = layernorm(x + context Wo^T + b)                                                      (3)
  *   a = gelu(x1 W1^T + b1)                                                                    (4)
  *   y = layernorm(x1 + a W2^T + b2)                                                           (5)
