@@ -74,7 +74,7 @@ void minibert_int8_pack(const int8_t *qw, void *packed, size_t N, size_t K)
 {
     memset(packed, 0, minibert_int8_packed_size(N, K));
     int32_t *sums = packed;
-    int8_t *strips = (int8_t *)packed + (strips_of(packed, N) - (const int8_t *)packed);
+    int8_t *strips = (int8_t *)(sums + divided(N, STRIP) * STRIP);
     for (size_t n = 0; n < N; n++) {
         int8_t *strip = strips + n / STRIP * STRIP * (divided(K, STEP) * STEP) + n % STRIP * QUAD;
         for (size_t k = 0; k < K; k++) {
@@ -88,14 +88,18 @@ void minibert_int8_pack(const int8_t *qw, void *packed, size_t N, size_t K)
 
 /* The codes of a block, as its product wants them, and its sums. */
 typedef struct {
+    int8_functions f; /* of the level */
     void *memory;
     uint8_t *x;
     int32_t *acc;
     size_t row, steps, strips; /* bytes of x; of the product */
 } Space;
 
-static int make_space(Space *s, size_t M, size_t N, size_t K)
+static int make_space(Space *s, int level, size_t M, size_t N, size_t K)
 {
+    s->f = minibert_int8_functions(level);
+    if (!s->f.product)
+        return -1;
     const size_t rows = divided(M < BLOCK ? M : BLOCK, ROOM) * ROOM;
     s->steps = divided(K, STEP);
     s->strips = divided(N, STRIP);
@@ -108,17 +112,26 @@ static int make_space(Space *s, size_t M, size_t N, size_t K)
 }
 
 /* The sums of so many rows. */
-static void block_product(int8_functions f, Space *s, const int8_t *qx, const void *packed,
-                          size_t rows, size_t N, size_t K)
+static void block_product(Space *s, const int8_t *qx, const void *packed, size_t rows, size_t N,
+                          size_t K)
 {
     uint8_t *x = s->x;
     const size_t bytes = rows * s->row;
     for (size_t m = 0; m < rows; m++)
         memcpy(x + m * s->row, qx + m * K, K);
-    if (f.shift != 0.0f)
+    if (s->f.shift != 0.0f)
         for (size_t i = 0; i < bytes; i++)
             x[i] ^= 0x80; /* the top bit: adds 128 */
-    f.product(s->x, strips_of(packed, N), s->acc, rows, s->strips, s->steps);
+    s->f.product(s->x, strips_of(packed, N), s->acc, rows, s->strips, s->steps);
+}
+
+/* Row i of a block in float32; zero without the level's shift. */
+static void dequantize(const Space *s, size_t i, const void *packed, float scale, int32_t zero,
+                       const float *sw, const float *b, float *y, size_t N)
+{
+    zero = (int32_t)((uint32_t)zero + (uint32_t)s->f.shift);
+    s->f.codes->dequantize_row(s->acc + i * s->strips * STRIP, row_sums(packed), scale, zero, sw, b,
+                               y, N);
 }
 
 static size_t rows_at(size_t m, size_t M) { return M - m < BLOCK ? M - m : BLOCK; }
@@ -126,16 +139,14 @@ static size_t rows_at(size_t m, size_t M) { return M - m < BLOCK ? M - m : BLOCK
 int minibert_int8_matmul(int level, const int8_t *qx, const void *packed, int32_t *acc, size_t M,
                          size_t N, size_t K)
 {
-    int8_functions f = minibert_int8_functions(level);
     Space s;
-    if (!f.product)
-        return -1;
-    if (make_space(&s, M, N, K))
-        return -2;
-    const uint32_t shift = (uint32_t)f.shift;
+    int failed = make_space(&s, level, M, N, K);
+    if (failed)
+        return failed;
+    const uint32_t shift = (uint32_t)s.f.shift;
     for (size_t m = 0; m < M; m += BLOCK) {
         const size_t rows = rows_at(m, M);
-        block_product(f, &s, qx + m * K, packed, rows, N, K);
+        block_product(&s, qx + m * K, packed, rows, N, K);
         for (size_t i = 0; i < rows; i++)
             for (size_t n = 0; n < N; n++)
                 acc[(m + i) * N + n] = (int32_t)((uint32_t)s.acc[i * s.strips * STRIP + n] -
@@ -149,18 +160,15 @@ int minibert_int8_linear(int level, const int8_t *qx, const float *sx, const int
                          const void *packed, const float *sw, const float *b, float *y, size_t M,
                          size_t N, size_t K)
 {
-    int8_functions f = minibert_int8_functions(level);
     Space s;
-    if (!f.product)
-        return -1;
-    if (make_space(&s, M, N, K))
-        return -2;
+    int failed = make_space(&s, level, M, N, K);
+    if (failed)
+        return failed;
     for (size_t m = 0; m < M; m += BLOCK) {
         const size_t rows = rows_at(m, M);
-        block_product(f, &s, qx + m * K, packed, rows, N, K);
+        block_product(&s, qx + m * K, packed, rows, N, K);
         for (size_t i = 0; i < rows; i++)
-            f.codes->dequantize_row(s.acc + i * s.strips * STRIP, row_sums(packed), sx[m + i],
-                                    (int32_t)((uint32_t)zx[m + i] + (uint32_t)f.shift), sw, b, y + (m + i) * N, N);
+            dequantize(&s, i, packed, sx[m + i], zx[m + i], sw, b, y + (m + i) * N, N);
     }
     free(s.memory);
     return 0;
@@ -170,27 +178,24 @@ int minibert_int8_linear_of_floats(int level, const float *x, const void *packed
                                    const float *b, float *y, size_t M, size_t N, size_t K,
                                    size_t *done)
 {
-    int8_functions f = minibert_int8_functions(level);
     Space s;
-    if (!f.product)
-        return -1;
-    if (make_space(&s, M, N, K))
-        return -2;
+    int failed = make_space(&s, level, M, N, K);
+    if (failed)
+        return failed;
     size_t wanted = M;
     for (*done = 0; *done < wanted;) {
         float scale[BLOCK];
         int32_t zero[BLOCK];
         size_t rows = 0;
         for (size_t here = rows_at(*done, M); rows < here; rows++)
-            if (!f.codes->quantize_row(x + (*done + rows) * K, s.x + rows * s.row, f.shift,
-                                       scale + rows, zero + rows, K)) {
+            if (!s.f.codes->quantize_row(x + (*done + rows) * K, s.x + rows * s.row, s.f.shift,
+                                         scale + rows, zero + rows, K)) {
                 wanted = *done + rows;
                 break;
             }
-        f.product(s.x, strips_of(packed, N), s.acc, rows, s.strips, s.steps);
+        s.f.product(s.x, strips_of(packed, N), s.acc, rows, s.strips, s.steps);
         for (size_t i = 0; i < rows; i++, ++*done)
-            f.codes->dequantize_row(s.acc + i * s.strips * STRIP, row_sums(packed), scale[i],
-                                    zero[i] + (int32_t)f.shift, sw, b, y + *done * N, N);
+            dequantize(&s, i, packed, scale[i], zero[i], sw, b, y + *done * N, N);
     }
     free(s.memory);
     return 0;

@@ -13,7 +13,7 @@
  * Every thread calls the same function with the same struct; pieces.inc says how they share the
  * steps.
  *
- * Versions: minibert/ops/fused.py is the formula, in terms of the ops that the steps are. */
+ * Versions: minibert/ops/layer.py is the formula, in terms of the ops that the steps are. */
 #include "float_level.h"
 
 enum {

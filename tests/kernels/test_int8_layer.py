@@ -3,8 +3,6 @@
 But for attention on AMX, which is rounded to bf16 where nobody asks for its scores.
 """
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,7 @@ from minibert import kernels as F
 from minibert import ops
 from minibert.ops import QTensor
 
-from .test_layer import layer, one_layer, padding, ran
+from .test_layer import check_several_threads, layer, one_layer, padding, ran
 
 c_layer = pytest.importorskip("minibert.kernels.c_layer", exc_type=ImportError)
 
@@ -116,20 +114,7 @@ def test_the_number_of_threads_does_not_change_a_bit(level, size, set_threads):
 @pytest.mark.parametrize("B", [1, 6])
 def test_several_threads_of_the_user_at_once(level, B, set_threads):
     set_threads(2)
-    args = int8_layer(B, 40, 4, 8, 50)
-    alone, found = ran(args, heads=4)[0], []
-
-    def work():
-        for _ in range(20):
-            found.append(one_layer(args, heads=4)[0])
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 80
-    assert all(np.array_equal(alone, y) for y in found)
+    check_several_threads(int8_layer(B, 40, 4, 8, 50), heads=4)
 
 
 @pytest.mark.parametrize("B", [1, 6])

@@ -132,14 +132,13 @@ def test_where_the_pool_is_busy_the_caller_does_it_all(level, set_threads):
     assert all(np.array_equal(alone, y) for y in found)
 
 
-def test_several_threads_of_the_user_at_once(level, set_threads):
-    set_threads(2)
-    args = layer(1, 96, 4, 8, 50)
-    alone, found = ran(args, heads=4)[0], []
+def check_several_threads(args, *, heads):
+    """Four threads of the user's get what one gets, again and again."""
+    alone, found = ran(args, heads=heads)[0], []
 
     def work():
         for _ in range(20):
-            found.append(one_layer(args, heads=4)[0])
+            found.append(one_layer(args, heads=heads)[0])
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -148,6 +147,11 @@ def test_several_threads_of_the_user_at_once(level, set_threads):
         thread.join()
     assert len(found) == 80
     assert all(np.array_equal(alone, y) for y in found)
+
+
+def test_several_threads_of_the_user_at_once(level, set_threads):
+    set_threads(2)
+    check_several_threads(layer(1, 96, 4, 8, 50), heads=4)
 
 
 def test_weights_are_packed_once_where_they_are_kept(level, monkeypatch):
