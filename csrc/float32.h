@@ -77,9 +77,16 @@ int minibert_column_sums(int level, const float *x, float *sums, size_t M, size_
 int minibert_dropout(int level, const float *x, float *y, const minibert_drop *drop, size_t n);
 
 /* e = word[ids] + position + segment[kinds] for M tokens, the first of them number `first`, L a
- * sequence; and the gradients, added to the tables. */
-void minibert_embed(const float *word, const float *position, const float *segment, const int64_t *ids,
-                    const int64_t *kinds, size_t first, size_t L, float *e, size_t M, size_t D);
+ * sequence; kinds may be NULL, which is 0 for all. Returns M, or the first token whose id or kind is
+ * in no table, where it stops. And the gradients, added to the tables, for ids that are in them. */
+typedef struct {
+    const float *w; /* (rows, D) */
+    size_t rows;
+} minibert_table;
+
+size_t minibert_embed(const minibert_table *word, const minibert_table *position,
+                      const minibert_table *segment, const int64_t *ids, const int64_t *kinds,
+                      size_t first, size_t L, float *e, size_t M, size_t D);
 void minibert_embed_gradient(const float *de, const int64_t *ids, const int64_t *kinds, size_t L,
                              float *dword, float *dposition, float *dsegment, size_t M, size_t D);
 

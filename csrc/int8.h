@@ -44,13 +44,17 @@ int minibert_int8_linear_of_floats(int level, const float *x, const void *packed
 typedef struct {
     const int8_t *q;    /* (rows, D) */
     const float *scale; /* (rows) */
+    size_t rows;
 } minibert_int8_table;
 
-void minibert_embed_int8(const minibert_int8_table *word, const minibert_int8_table *position,
-                         const minibert_int8_table *segment, const int64_t *ids,
-                         const int64_t *kinds, size_t first, size_t L, float *e, size_t M, size_t D);
+size_t minibert_embed_int8(const minibert_int8_table *word, const minibert_int8_table *position,
+                           const minibert_int8_table *segment, const int64_t *ids,
+                           const int64_t *kinds, size_t first, size_t L, float *e, size_t M,
+                           size_t D);
 
 /* ---- layers without gradients: csrc/int8_layer.c */
+
+enum { FEW_SEQUENCES = 4 }; /* below it threads share every step of a layer */
 
 typedef struct {
     const void *packed; /* w (N, K) */
@@ -73,7 +77,7 @@ typedef struct {
     const float *bias;      /* (M), added to the scores of each key; NULL: none */
     const int64_t *offsets; /* (B + 1) of the sequences' rows */
     size_t M, B;
-    float *qkv, *context; /* (M, 3 H K), (M, H K): what is between, where threads share a layer */
+    float *qkv, *context; /* (M, 3 H K), (M, H K): what is between; below FEW_SEQUENCES only */
     float **y;            /* of each layer (M, D), not the one before it */
     float **scores;       /* of each layer (H, L, L) a sequence; NULL: not wanted */
     int64_t *counters;    /* 6 a layer, 0 at first */

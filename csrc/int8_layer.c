@@ -21,7 +21,6 @@
 #include <string.h>
 
 enum {
-    FEW = 4,         /* sequences: below it threads share every step */
     GROUPS = 16,     /* of sequences, at most */
     TOGETHER = 128,  /* rows of sequences that go through a layer together */
     ROW_PIECES = 8,  /* of a step, at most */
@@ -82,7 +81,7 @@ static int make_space(const minibert_int8_layers_call *c, Space *s)
     }
     for (size_t b = 0; b < c->B; b++)
         rows = larger_of(rows, length_of(c, b));
-    if (c->B < FEW)
+    if (c->B < FEW_SEQUENCES)
         rows = 0;
     inputs = divided(inputs, STEP) * STEP, outputs = divided(outputs, STRIP) * STRIP;
     const size_t numbers = BLOCK * (inputs / 4 + 2 + outputs + D) + rows * 4 * W;
@@ -315,7 +314,7 @@ int minibert_int8_layers_forward(minibert_int8_layers_call *c)
         return -1;
     if (make_space(c, &space))
         return c->status = -2;
-    if (c->B < FEW)
+    if (c->B < FEW_SEQUENCES)
         share_every_step(&w);
     else
         all_pieces(&w, at_most(c->B, GROUPS), sequences_piece);

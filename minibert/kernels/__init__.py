@@ -20,7 +20,7 @@ from functools import wraps
 from types import FunctionType
 
 from minibert import ops
-from minibert.kernels.packs import Packs, inference, without_gradients
+from minibert.kernels.packs import Kept, Packs, inference, once, without_gradients
 from minibert.kernels.pool import get_threads, set_threads
 from minibert.kernels.suited import KernelCache, is_suited
 

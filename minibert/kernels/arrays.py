@@ -30,26 +30,23 @@ def linear_fits(x, w, b):
     return w.ndim == 2 and x.shape[-1] == w.shape[1] and b.shape == w.shape[:1]
 
 
-def embedding_ids(word, position, segment, ids, segments):
-    """ids and segments (zeros, where not given) as flat int64; None where a table lacks one."""
-    if not (
-        word.ndim == position.ndim == segment.ndim == 2
-        and word.shape[1] == position.shape[1] == segment.shape[1]
-        and _within(ids, len(word))
-        and len(position) >= ids.shape[-1]
-        and len(segment)
-    ):
+def embedding_ids(tables, ids, segments):
+    """ids and segments (None where not given) as flat int64, not yet held against the tables' rows.
+
+    None where shapes or kinds cannot be right.
+    """
+    sizes = {t.shape[1:] for t in tables}
+    if len(sizes) > 1 or len(tables[0].shape) != 2 or tables[1].shape[0] < ids.shape[-1]:
         return None
-    flat = np.ascontiguousarray(ids, np.int64).reshape(-1)
-    if segments is None:
-        return flat, np.zeros_like(flat)
-    if segments.shape != ids.shape or not _within(segments, len(segment)):
+    if segments is not None and segments.shape != ids.shape:
         return None
-    return flat, np.ascontiguousarray(segments, np.int64).reshape(-1)
+    if not all(a is None or a.dtype.kind in "iu" for a in (ids, segments)):
+        return None
+    return _flat(ids), None if segments is None else _flat(segments)
 
 
-def _within(ids, size):
-    return ids.dtype.kind in "iu" and ids.min() >= 0 and ids.max() < size
+def _flat(ids):
+    return np.ascontiguousarray(ids, np.int64).reshape(-1)
 
 
 def attention_fits(q, k, v, bias, head_mask):

@@ -77,12 +77,11 @@ class Packed:
 
 def packed(*weights):
     """One or several int8 matrices, one below another, as `Packed`; kept where that is allowed."""
-    kept = packs.current()
 
     def make():
         return Packed(weights[0] if len(weights) == 1 else np.concatenate(weights))
 
-    return make() if kept is None else kept.get("int8", weights, make)
+    return packs.once("int8", weights, make)
 
 
 def int8_matmul(qx, qw):
@@ -174,26 +173,30 @@ def int8_linear_forward(x, w, b):
     if not isinstance(w, QTensor):
         raise TypeError(f"w is {type(w).__name__}, expected a QTensor: use quantize_symmetric(w)")
     codes = isinstance(x, QRows)
-    x, qw = x if codes else _floats(x), _int8("w.q", w.q)
-    inputs = _int8("x.q", x.q) if codes else x
-    M, N, K = _sizes("x", inputs, "w", qw, LINEAR_INPUTS)
-    w_scale = _vector("w.scale", w.scale, np.float32, N)
-    b = _vector("b", b, np.float32, N)
+    inputs = _int8("x.q", x.q) if codes else _floats(x)
+    M, N, K = _sizes("x", inputs, "w", _int8("w.q", w.q), LINEAR_INPUTS)
+
+    def make():
+        vectors = _vector("w.scale", w.scale, np.float32, N), _vector("b", b, np.float32, N)
+        matrix = packed(w.q)
+        return (matrix.at, *map(read, vectors)), matrix, vectors
+
+    weight, *_alive = packs.once("int8 linear", (w, b), make)
     y, now, rows = np.empty((M, N), np.float32), LEVELS.now, inputs.shape[:-1]
-    matrix, vectors, inputs = packed(w.q), (read(w_scale), read(b)), inputs.reshape(M, K)
+    x_at, y_at = read(inputs), write(y)
     if codes:
-        scale = _vector("x.scale", x.scale, np.float32, M)
-        zero = _vector("x.zero", x.zero, np.int32, M)
+        scale_at = read(_vector("x.scale", x.scale, np.float32, M))
+        zero_at = read(_vector("x.zero", x.zero, np.int32, M))
 
     def block(at):
-        size, out, done = at.stop - at.start, write(y[at]), ffi.new("size_t *")
-        weight = matrix.at, *vectors
+        m, size = at.start, at.stop - at.start
+        here, out = x_at + m * K, y_at + m * N
         if codes:
-            x_at = map(read, (inputs[at], scale[at], zero[at]))
-            check(lib.minibert_int8_linear(now, *x_at, *weight, out, size, N, K), LEVELS)
+            scales = scale_at + m, zero_at + m
+            check(lib.minibert_int8_linear(now, here, *scales, *weight, out, size, N, K), LEVELS)
         else:
-            x_at = read(inputs[at])
-            status = lib.minibert_int8_linear_of_floats(now, x_at, *weight, out, size, N, K, done)
+            done = ffi.new("size_t *")
+            status = lib.minibert_int8_linear_of_floats(now, here, *weight, out, size, N, K, done)
             check(status, LEVELS)
             _check_done(done[0], at, rows)
 

@@ -33,7 +33,7 @@ _NOT_FINITE = -3  # what C answers where a number is none that int8 can hold
 
 
 def transformer_layers(
-    x, layers, *, heads, eps=1e-12, bias=None, offsets=None, want_scores=False
+    x, layers, *, heads, eps=1e-12, bias=None, offsets=None, want_scores=False, want_hidden=True
 ):
     """Hidden states, and scores where they are wanted."""
     if not layers or not is_suited((x, bias, offsets), {}):
@@ -51,26 +51,27 @@ def transformer_layers(
             scores = [np.empty((B, H, L, L), F32) for H in heads]
         bias = None if bias is None else plain(np.broadcast_to(bias, (B, 1, 1, L)))
     offsets = np.ascontiguousarray(offsets, np.int64)
-    hidden = [np.empty(x.shape, F32) for _ in layers]
+    # The last alone needs two arrays, from one of which each layer reads while it writes the other.
+    hidden = [np.empty(x.shape, F32) for _ in (layers if want_hidden else layers[:2])]
+    hidden_of = [hidden[(i + len(hidden) - N) % len(hidden)] for i in range(N)]
     counters = np.zeros(2 * stack.STEPS * N, np.int64)
-    hidden_at = ffi.new("float *[]", [write(y) for y in hidden])
+    hidden_at = ffi.new("float *[]", [write(y) for y in hidden_of])
     scores_at = ffi.new("float *[]", [write(s) for s in scores]) if want_scores else NULL
-    call, space = stack.call(M)
+    call, space = stack.call(M, len(offsets) - 1)
     call.count, call.layers = N, stack.c
     call.x, call.M, call.offsets, call.B = read(rows), M, read(offsets), len(offsets) - 1
     call.bias = NULL if bias is None else read(bias)
     call.y, call.scores, call.counters = hidden_at, scores_at, write(counters)
-    # Ctrl-C may end this function while another thread is in C: that thread holds `together`.
+    # Another thread may be in C when this function ends: it holds what it reads.
     alive = call, rows, offsets, bias, hidden, scores, hidden_at, scores_at, counters, space, stack
 
-    def together(_):
+    def share():
         alive[-1].run(alive[0])  # (1) to (5)
 
-    threads = pool.get_threads() if M >= _LEAST_ROWS else 1
-    pool.run((together, range(threads)), blas=False)
+    pool.together(share) if M >= _LEAST_ROWS else share()
     if call.status == _NOT_FINITE:
         return NotImplemented  # the formula says where
-    return tuple(hidden), tuple(scores)
+    return tuple(hidden) if want_hidden else (hidden[-1],), tuple(scores)
 
 
 _MATRICES = 0, 2, 4, 6, 10, 12  # of a layer's sixteen arrays
@@ -105,8 +106,8 @@ class _Stack:
         u.packed, u.b, (u.N, u.K) = w.at, read(b), w.shape
         self.alive += w, b
 
-    def call(self, M):
-        """C's struct for M rows, and what keeps its memory alive."""
+    def call(self, M, B):
+        """C's struct for M rows of B sequences, and what keeps its memory alive."""
         call = ffi.new("minibert_layers_call *")
         call.level = self.level
         *between, space = _between(3 * M * self.W, M * self.W, M * self.D, M * self.F)
@@ -129,10 +130,11 @@ class _Int8Stack(_Stack):
         u.packed, u.scale, u.b, (u.N, u.K) = w.at, read(scale), read(b), w.shape
         self.alive += w, scale, b
 
-    def call(self, M):
-        call = ffi.new("minibert_int8_layers_call *")
+    def call(self, M, B):
+        call, space = ffi.new("minibert_int8_layers_call *"), None
         call.level, call.float_level = c_int8.LEVELS.now, FLOAT.now
-        call.qkv, call.context, space = _between(3 * M * self.W, M * self.W)
+        if B < lib.FEW_SEQUENCES:  # from there on each thread has them for itself
+            call.qkv, call.context, space = _between(3 * M * self.W, M * self.W)
         return call, space
 
     def run(self, call):
@@ -143,18 +145,22 @@ class _Int8Stack(_Stack):
 
 def _stack(layers, heads, eps):
     """A `_Stack`, kept where that is allowed; None where the arrays do not fit one another."""
-    kept, arrays = packs.current(), [a for weights in layers for a in weights]
-    form = _Int8Stack if any(isinstance(a, QTensor) for a in arrays) else _Stack
+    form = _Int8Stack if isinstance(layers[0][0], QTensor) else _Stack
+    arrays = (layers,) if isinstance(layers, packs.Kept) else [a for w in layers for a in w]
 
     def make():
         fit = len(layers) == len(heads) and all(len(weights) == 16 for weights in layers)
-        fit = fit and (_are_int8(layers) if form is _Int8Stack else is_suited(arrays, {}))
+        fit = fit and (_are_int8 if form is _Int8Stack else _are_floats)(layers)
         D = layers[0][0].shape[-1] if fit else 0
         fit = fit and all(_fit_together(w, D, H) for w, H in zip(layers, heads, strict=True))
         return form(layers, heads, eps) if fit else None
 
-    key = form, FLOAT.now, heads, eps
-    return make() if kept is None else kept.get(key, arrays, make)
+    return packs.once((form, FLOAT.now, heads, eps), arrays, make)
+
+
+def _are_floats(layers):
+    """Whether all are what kernels take."""
+    return all(is_suited(weights, {}) for weights in layers)
 
 
 def _are_int8(layers):
@@ -199,5 +205,6 @@ def _between(*sizes):
         starts.append(end)
         end += -(-size // _LINE) * _LINE
     space = np.empty(end + _LINE, F32)
-    at = write(space) + -(space.__array_interface__["data"][0] // 4) % _LINE
+    at = write(space)
+    at += -(int(ffi.cast("uintptr_t", at)) // 4) % _LINE
     return *(at + start for start in starts), space

@@ -37,17 +37,23 @@ _PAIRS = {
 KERNELS = {}
 for _name, _module in _PAIRS.items():
     KERNELS |= suited.pair(_name, _module)
-_of_floats = KERNELS["embedding_forward"]
+_embedding_of_floats, _linear_of_floats = KERNELS["embedding_forward"], KERNELS["linear_forward"]
 
 
 def _embedding_forward(word, *args, **kwargs):
     """The form for the kind of table."""
     of_int8 = isinstance(word, QTensor)
-    form = c_embedding.int8_embedding_forward if of_int8 else _of_floats
+    form = c_embedding.int8_embedding_forward if of_int8 else _embedding_of_floats
     return form(word, *args, **kwargs)
 
 
-KERNELS["embedding_forward"] = _embedding_forward
+def _linear_forward(x, w, b):
+    """The form for the kind of weight."""
+    form = c_int8.int8_linear_forward if isinstance(w, QTensor) else _linear_of_floats
+    return form(x, w, b)
+
+
+KERNELS |= {"embedding_forward": _embedding_forward, "linear_forward": _linear_forward}
 for _name in ("adamw_update", "bert_adam_update", "sum_of_squares"):
     KERNELS[_name] = getattr(c_adam, _name)
 KERNELS["transformer_layers"] = c_layer.transformer_layers

@@ -49,11 +49,8 @@ class Packed:
 
 def packed(*weights):
     """One or several weights (N, K), one after another, as `Packed`; kept where that is allowed."""
-    kept = packs.current()
-    if kept is None:
-        return Packed(_joined(weights))
-    return kept.get(FLOAT.now, weights, lambda: Packed(_joined(weights)))
 
+    def make():
+        return Packed(weights[0] if len(weights) == 1 else np.concatenate(weights))
 
-def _joined(weights):
-    return weights[0] if len(weights) == 1 else np.concatenate(weights)
+    return packs.once(FLOAT.now, weights, make)

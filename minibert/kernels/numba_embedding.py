@@ -14,10 +14,13 @@ from minibert.kernels.numba_jit import REORDER, jit
 
 def embedding_forward(word, position, segment, ids, segments=None, pad_id=0):
     """e, and ids, segments and the tables' shapes for the backward."""
-    checked = embedding_ids(word, position, segment, ids, segments)
+    checked = embedding_ids((word, position, segment), ids, segments)
     if checked is None:
         return NotImplemented  # the formula says what is wrong
     (flat, kinds), L = checked, ids.shape[-1]
+    kinds = np.zeros_like(flat) if kinds is None else kinds
+    if not (_within(flat, word) and _within(kinds, segment)):
+        return NotImplemented
     word, position, segment = map(np.ascontiguousarray, (word, position, segment))
     e = np.empty((flat.size, word.shape[1]), np.float32)
     _embed(word, position, segment, flat, kinds, L, e)
@@ -34,6 +37,10 @@ def embedding_backward(de, cache):
     if pad_id is not None:
         dword[pad_id] = 0.0
     return dword, dposition, dsegment
+
+
+def _within(ids, table):
+    return ids.min() >= 0 and ids.max() < len(table)
 
 
 @jit(REORDER)

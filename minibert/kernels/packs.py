@@ -2,7 +2,8 @@
 
 A product in C wants its weights in panels, in the order in which it reads them (csrc/README.md).
 Packing reads and writes every weight: about a millisecond for a small TinyBERT, which shows at
-batch 1. So a `Packs` keeps what was packed; it is given up as soon as the weights may have changed.
+batch 1. So a `Packs` keeps what was packed, and whatever else is the same in every call; it is
+given up as soon as the weights may have changed.
 
     with inference(packs):
         ...                       caches are None, and weights are looked up in `packs`
@@ -11,19 +12,24 @@ Outside of it each product packs its weights anew, as training needs.
 """
 
 import threading
-from contextlib import contextmanager
 
 _LOCAL = threading.local()
 
 
+class Kept(tuple):
+    """Arrays, or tuples of them, that a `Packs` keeps: the id of this stands for all of theirs."""
+
+    __slots__ = ()
+
+
 class Packs:
-    """Packed weights by the arrays that they were made of."""
+    """Packed weights by what they were made of: arrays, a dict of them, a `Kept`."""
 
     def __init__(self):
         self._made = {}
 
     def get(self, key, arrays, make):
-        """What `make()` gave when it was first asked for with this key and these very arrays."""
+        """What `make()` gave when it was first asked for with this key and these very objects."""
         key = key, *map(id, arrays)
         found = self._made.get(key)
         if found is None:
@@ -37,15 +43,21 @@ class Packs:
         return Packs, ()
 
 
-@contextmanager
 def inference(packs):
-    """In this thread and block forwards keep nothing for a backward."""
-    before = getattr(_LOCAL, "packs", None)
-    _LOCAL.packs = packs
-    try:
-        yield packs
-    finally:
-        _LOCAL.packs = before
+    """In this thread and ``with`` block forwards keep nothing for a backward."""
+    return _Inference(packs)
+
+
+class _Inference:
+    def __init__(self, packs):
+        self.packs = packs
+
+    def __enter__(self):
+        self.before, _LOCAL.packs = current(), self.packs
+        return self.packs
+
+    def __exit__(self, *error):
+        _LOCAL.packs = self.before
 
 
 def without_gradients():
@@ -56,3 +68,9 @@ def without_gradients():
 def current():
     """The `Packs` of the block that this thread is in; None where gradients may be wanted."""
     return getattr(_LOCAL, "packs", None)
+
+
+def once(key, arrays, make):
+    """What `make()` gives, as `Packs.get` keeps it where that is allowed."""
+    kept = current()
+    return make() if kept is None else kept.get(key, arrays, make)

@@ -117,6 +117,24 @@ def run(*jobs, blas=True):
         _BLAS.leave()
 
 
+def together(function):
+    """Call a function that shares its work by itself, in all threads that are free.
+
+    Returns when the caller's own call does. All must be done by then, whether other threads came
+    or not; they may still be on their way out.
+
+    Parameters
+    ----------
+    function : callable without arguments
+    """
+    pool = _free_pool()
+    if pool is None:
+        function()
+        return
+    with pool.busy:
+        pool.together(function)
+
+
 def blocks(n, size):
     """Slices that cover range(n), each of this size but the last."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
@@ -153,13 +171,18 @@ def row_blocks(n, work):
 
 def _share(tasks):
     """Do the tasks, with the pool if there is more than one and it is free."""
-    pool = _pool() if len(tasks) > 1 else None
-    if pool is None or pool.busy.locked():
+    pool = _free_pool() if len(tasks) > 1 else None
+    if pool is None:
         for function, block in tasks:
             function(block)
         return
     with pool.busy:  # who comes between the two lines waits for a run, which is short
         pool.run(tasks)
+
+
+def _free_pool():
+    pool = _pool()
+    return None if pool is None or pool.busy.locked() else pool
 
 
 class _Pool:
@@ -191,6 +214,16 @@ class _Pool:
             tasks.clear()
         if error is not None:
             raise error
+
+    def together(self, function):
+        """The caller's call, and what other threads do meanwhile."""
+        tickets, unread = [None] * (self.size - 1), queue.SimpleQueue()
+        try:
+            for _ in range(self.size - 1):
+                self.inbox.put(([(lambda _: function(), None)], tickets, unread))
+            function()
+        finally:
+            tickets.clear()
 
     def close(self):
         """Its threads end when they have done what they are at."""

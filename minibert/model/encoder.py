@@ -80,9 +80,10 @@ def encoder_forward(
 
     cache = [(x.shape, x.dtype, layout), (c_embedding, c_layernorm, c_dropout)]
     options = {"bias": bias, "offsets": layout.offsets, "want_scores": "scores" in want}
-    found = _without_gradients(x, params, config, drop, linear, options)
+    want_hidden = "hidden" in want
+    found = _without_gradients(x, params, config, drop, linear, options, want_hidden)
     if found is None:
-        found = _layer_by_layer(x, params, config, drop, linear, options, "hidden" in want, cache)
+        found = _layer_by_layer(x, params, config, drop, linear, options, want_hidden, cache)
     hidden, scores = found  # (2)
 
     h, c_linear = linear.forward(
@@ -92,7 +93,7 @@ def encoder_forward(
     pooled, c_tanh = F.tanh_forward(h)  # (B,D)  (3)
     cache.append((c_linear, c_tanh))
     encoded = Encoded(
-        (x, *hidden) if "hidden" in want else (layout.padded(hidden[-1]),),
+        (x, *hidden) if want_hidden else (layout.padded(hidden[-1]),),
         tuple(scores) if "scores" in want else (),
         pooled,
     )
@@ -113,15 +114,24 @@ def _layer_by_layer(x, params, config, drop, linear, options, want_hidden, cache
     return hidden, scores
 
 
-def _without_gradients(x, params, config, drop, linear, options):
+def _without_gradients(x, params, config, drop, linear, options, want_hidden):
     """The same in one op; None where something is in the way."""
-    N = config.n_layers
-    masks = (f"{layer_prefix(i)}attention.head_mask" for i in range(N))
-    if not F.without_gradients() or drop is not None or any(mask in params for mask in masks):
+    if not F.without_gradients() or drop is not None:
         return None
-    weights = [[params[name] for name in weight_names(i)] for i in range(N)]
-    heads = [size.heads for size in config.layers]
-    return linear.layers(x, weights, heads=heads, eps=config.eps, **options)
+    N, heads = config.n_layers, [size.heads for size in config.layers]
+    weights = F.once(("layers", N), (params,), lambda: _weights_of_layers(params, N))
+    if weights is None:
+        return None
+    return linear.layers(
+        x, weights, heads=heads, eps=config.eps, want_hidden=want_hidden, **options
+    )
+
+
+def _weights_of_layers(params, N):
+    """What `ops.transformer_layers` takes; None where a layer's heads are masked."""
+    if any(f"{layer_prefix(i)}attention.head_mask" in params for i in range(N)):
+        return None
+    return F.Kept(tuple(params[name] for name in weight_names(i)) for i in range(N))
 
 
 def encoder_backward(d, params, config, cache, *, linear=FLOAT):

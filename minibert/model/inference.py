@@ -50,7 +50,7 @@ def bert_infer(
                 head=head, want=want, linear=linear,
             )
 
-    pool.run((run, enumerate(parts)))
+    pool.run((run, enumerate(parts)), blas=len(parts) > 1)  # one part has BLAS to itself
     return outputs[0] if len(outputs) == 1 else _joined(outputs)
 
 

@@ -16,7 +16,7 @@ from minibert.ops.packed_attention import packed_attention_forward
 
 
 def transformer_layers(
-    x, layers, *, heads, eps=1e-12, bias=None, offsets=None, want_scores=False
+    x, layers, *, heads, eps=1e-12, bias=None, offsets=None, want_scores=False, want_hidden=True
 ):
     """Several layers, one after another.
 
@@ -29,11 +29,13 @@ def transformer_layers(
         H of each layer.
     eps, bias, offsets, want_scores
         See `transformer_layer`.
+    want_hidden : bool
+        Whether the hidden states of every layer are wanted, or the last alone.
 
     Returns
     -------
     hidden : tuple of ndarray, as x
-        Of each layer y.
+        Of each layer y, or of the last.
     scores : tuple of ndarray (B,H,L,L) or None
     """
     hidden, scores = [], []
@@ -41,7 +43,7 @@ def transformer_layers(
         x, s = transformer_layer(
             x, *weights, heads=H, eps=eps, bias=bias, offsets=offsets, want_scores=want_scores
         )
-        hidden.append(x)
+        hidden = [*hidden, x] if want_hidden else [x]
         scores.append(s)
     return tuple(hidden), tuple(scores)
 
