@@ -8,7 +8,7 @@
  * its codes in int8 cost next.
  *
  * Both products are c = a b with tiles of 16 rows: a holds 16 pairs of numbers a row, b a pair for
- * each of 16 columns a row (float_amx.c). A pair is i and i + 16 of 32 numbers, for k as for keys.
+ * each of 16 columns a row (float_amx.c). A pair is 2 i and 2 i + 1 of 32 numbers, for k as for keys.
  *
  * Versions: minibert/ops/attention.py is the formula; attention.inc has it in float32, which takes
  * 1.6 times as long at TinyBERT's sizes (a profile of int8 inference, 8 texts of 128 tokens). */
@@ -22,9 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,amx-tile,amx-bf16"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,avx512bf16,amx-tile,amx-bf16"))), apply_to = function)
 #else
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,amx-tile,amx-bf16")
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,avx512bf16,amx-tile,amx-bf16")
 #endif
 #include "vector_avx512.h"
 
@@ -35,8 +35,17 @@ typedef struct {
     ints row[SIDE];
 } Tile; /* 16 rows of 16 pairs */
 
-/* Pairs of the rounded numbers of lo and hi. */
-static inline ints paired(vec lo, vec hi) { return (ints)pairs(rounded(lo), rounded(hi)); }
+/* 32 numbers of a row, rounded: 16 pairs of neighbours. */
+static inline ints pairs_along(vec first, vec second)
+{
+    return (ints)_mm512_cvtne2ps_pbh(second, first);
+}
+
+/* Of two rows 16 numbers each, rounded: each pair is one below another. */
+static inline ints pairs_across(vec upper, vec lower)
+{
+    return (ints)pairs(rounded(upper), rounded(lower));
+}
 
 static inline vec load_left(const float *p, size_t from, size_t end)
 {
@@ -96,8 +105,8 @@ static void rows_to_tiles(const float *from, ptrdiff_t row, size_t rows, size_t 
     for (size_t k = 0; k < n; k += PAIRED, to++)
         for (size_t i = 0; i < SIDE; i++) {
             const float *here = from + (ptrdiff_t)i * row;
-            to->row[i] = i < rows ? paired(load_left(here, k, n) * spread(factor),
-                                           load_left(here, k + SIDE, n) * spread(factor))
+            to->row[i] = i < rows ? pairs_along(load_left(here, k, n) * spread(factor),
+                                                load_left(here, k + SIDE, n) * spread(factor))
                                   : (ints)spread_word(0);
         }
 }
@@ -117,11 +126,12 @@ static void values_to_tiles(const minibert_attention *a, const float *v, const S
         for (size_t step = 0; step < s->S_steps; step++) {
             Tile *to = s->v + block * s->S_steps + step;
             for (size_t i = 0; i < SIDE; i++) {
-                const size_t lo = step * PAIRED + i, hi = lo + SIDE;
-                const float *rows = v + (ptrdiff_t)lo * a->row;
-                vec x = lo < a->S ? load_left(rows, block * SIDE, a->K) : spread(0.0f);
-                vec y = hi < a->S ? load_left(rows + SIDE * a->row, block * SIDE, a->K) : spread(0.0f);
-                to->row[i] = paired(x, y);
+                const size_t key = step * PAIRED + 2 * i;
+                const float *row = v + (ptrdiff_t)key * a->row;
+                const vec zero = spread(0.0f);
+                vec upper = key < a->S ? load_left(row, block * SIDE, a->K) : zero;
+                vec lower = key + 1 < a->S ? load_left(row + a->row, block * SIDE, a->K) : zero;
+                to->row[i] = pairs_across(upper, lower);
             }
         }
 }
@@ -131,22 +141,18 @@ static float softmax_row(const minibert_attention *a, float *x, size_t i, const 
 {
     const size_t wide = s->S_steps * PAIRED;
     vec max = spread(-INFINITY), sum = spread(0.0f);
-    for (size_t j = 0; j < wide; j += LANES) {
-        const size_t left = j < a->S ? a->S - j : 0;
-        vec here = load(x + j);
-        if (a->bias)
-            here = here + load_left(a->bias, j, a->S);
-        if (left < LANES) /* past the last key */
-            here = where_word_at_least(lane_numbers(), spread_word((uint32_t)left),
-                                       spread(-INFINITY), here);
-        store(x + j, here);
-        max = larger(here, max);
-    }
+    if (a->bias)
+        for (size_t j = 0; j < a->S; j += LANES)
+            store(x + j, load(x + j) + load_left(a->bias, j, a->S));
+    for (size_t j = a->S; j < wide; j++) /* past the last key */
+        x[j] = -INFINITY;
+    for (size_t j = 0; j < wide; j += LANES)
+        max = larger(load(x + j), max);
     const vec top = spread(largest_of(max));
     for (size_t step = 0; step < s->S_steps; step++, x += PAIRED) {
         vec lo = exp_below(load(x) - top), hi = exp_below(load(x + SIDE) - top);
         sum += lo + hi;
-        s->p[step].row[i] = paired(lo, hi);
+        s->p[step].row[i] = pairs_along(lo, hi);
     }
     return sum_of(sum);
 }

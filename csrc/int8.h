@@ -77,10 +77,14 @@ typedef struct {
     const float *bias;      /* (M), added to the scores of each key; NULL: none */
     const int64_t *offsets; /* (B + 1) of the sequences' rows */
     size_t M, B;
-    float *qkv, *context; /* (M, 3 H K), (M, H K): what is between; below FEW_SEQUENCES only */
+    /* What threads hand one another, below FEW_SEQUENCES only. */
+    float *context; /* (M, H K) */
+    uint8_t *codes; /* (M + 31, D to a multiple of 64) */
+    float *scale;   /* (M) */
+    int32_t *zero;  /* (M) */
     float **y;            /* of each layer (M, D), not the one before it */
     float **scores;       /* of each layer (H, L, L) a sequence; NULL: not wanted */
-    int64_t *counters;    /* 6 a layer, 0 at first */
+    int64_t *counters;    /* 2, and 4 a layer, 0 at first */
 } minibert_int8_layers_call;
 
 /* Every thread that takes part calls it with the same struct. Where one comes back, all is done.

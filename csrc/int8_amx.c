@@ -66,9 +66,11 @@ const char *minibert_amx_missing(void); /* float_amx.c: of bf16, and of the syst
 
 const char *minibert_amx_int8_missing(void)
 {
-    unsigned a, b, c, d = 0;
-    __get_cpuid_count(7, 0, &a, &b, &c, &d);
-    return d & 1u << 25 ? minibert_amx_missing() : "this CPU has no AMX with int8";
+    unsigned a, b, c, int8 = 0, bf16 = 0;
+    __get_cpuid_count(7, 0, &a, &b, &c, &int8);
+    __get_cpuid_count(7, 1, &bf16, &b, &c, &a); /* attention_amx.c rounds to it */
+    const int is_there = int8 & 1u << 25 && bf16 & 1u << 5;
+    return is_there ? minibert_amx_missing() : "this CPU has no AMX with int8, or no bf16";
 }
 #endif
 #endif

@@ -12,7 +12,8 @@
  * int8 makes small enough for it. Two ways to share the work, see pieces.inc:
  *
  *   many sequences   each thread takes some sequences through all layers: nobody waits
- *   few              each thread takes some rows, or heads, of every step
+ *   few              each thread takes some heads through (1), (2), then some rows through (3), (4),
+ *                    (5): q, k and v stay in its own cache, and only codes and contexts change hands
  *
  * Versions: minibert/ops/layer.py is the formula; with int8 weights its products are those of
  * minibert/ops/int8.py. */
@@ -27,13 +28,19 @@ enum {
     HEAD_PIECES = 4  /* of a sequence's attention, at most */
 };
 
+/* Codes plus the level's shift, K a row, to a whole number of steps; x = scale (q - zero). */
+typedef struct {
+    uint8_t *q;
+    float *scale;
+    int32_t *zero;
+} Codes;
+
 /* A thread's own memory. */
 typedef struct {
     void *memory;
-    uint8_t *codes; /* of a block of rows */
-    int32_t *zero;
-    float *scale, *sums, *x1; /* sums: int32, then what they stand for in the same place */
-    float *qkv, *context;     /* of sequences that go through a layer together */
+    Codes codes;          /* of a block of rows */
+    float *sums, *x1;     /* of it; sums: int32, then what they stand for in the same place */
+    float *qkv, *context; /* of sequences that go through a layer together; few: qkv of some heads */
 } Space;
 
 typedef struct {
@@ -70,6 +77,11 @@ static void *part(char **at, size_t n)
     return start;
 }
 
+static size_t bytes_of(size_t K) { return divided(K, STEP) * STEP; }
+
+/* The widest that q, k or v of some heads can be, whose first may stand anywhere in a strip. */
+static size_t width_of(size_t W) { return (divided(W, STRIP) + 1) * STRIP; }
+
 static int make_space(const minibert_int8_layers_call *c, Space *s)
 {
     size_t inputs = 0, outputs = 0, D = 0, W = 0, rows = TOGETHER;
@@ -81,42 +93,58 @@ static int make_space(const minibert_int8_layers_call *c, Space *s)
     }
     for (size_t b = 0; b < c->B; b++)
         rows = larger_of(rows, length_of(c, b));
-    if (c->B < FEW_SEQUENCES)
-        rows = 0;
-    inputs = divided(inputs, STEP) * STEP, outputs = divided(outputs, STRIP) * STRIP;
-    const size_t numbers = BLOCK * (inputs / 4 + 2 + outputs + D) + rows * 4 * W;
+    outputs = divided(outputs, STRIP) * STRIP, W = width_of(W);
+    const size_t numbers = BLOCK * (bytes_of(inputs) / 4 + 2 + outputs + D) + rows * 4 * W;
     s->memory = malloc(4 * numbers + 64 * 8);
     if (!s->memory)
         return -2;
     char *at = (char *)(((uintptr_t)s->memory + 63) & ~(uintptr_t)63);
-    s->codes = part(&at, BLOCK * inputs / 4);
-    s->zero = part(&at, BLOCK);
-    s->scale = part(&at, BLOCK);
+    s->codes.q = part(&at, BLOCK * bytes_of(inputs) / 4);
+    s->codes.zero = part(&at, BLOCK);
+    s->codes.scale = part(&at, BLOCK);
     s->sums = part(&at, BLOCK * outputs);
     s->x1 = part(&at, BLOCK * D);
     s->qkv = part(&at, rows * 3 * W);
     s->context = part(&at, rows * W);
-    memset(s->codes, 0, BLOCK * inputs); /* between a row's end and the next step's */
     return 0;
 }
 
 /* ---- a block of rows */
 
-/* Row i of a block becomes codes, for a product with K inputs. */
-static int encode(const Work *w, size_t i, const float *x, size_t K)
+/* Row i of x becomes codes, for a product with K inputs. */
+static int encode(const Work *w, Codes to, size_t i, const float *x, size_t K)
 {
-    const Space *s = w->space;
-    int done = w->f.codes->quantize_row(x, s->codes + i * divided(K, STEP) * STEP, w->f.shift,
-                                        s->scale + i, s->zero + i, K);
-    s->zero[i] += (int32_t)w->f.shift;
+    uint8_t *q = to.q + i * bytes_of(K);
+    int done = w->f.codes->quantize_row(x, q, w->f.shift, to.scale + i, to.zero + i, K);
+    to.zero[i] += (int32_t)w->f.shift;
+    memset(q + K, 0, bytes_of(K) - K);
     return done ? 0 : -3;
 }
 
-static void multiply(const Work *w, const minibert_int8_weight *u, size_t rows)
+static Range all_strips(const minibert_int8_weight *u) { return (Range){0, divided(u->N, STRIP)}; }
+
+/* The sums of so many rows for some strips of a weight. */
+static void multiply(const Work *w, const uint8_t *q, const minibert_int8_weight *u, Range strips,
+                     size_t rows)
 {
-    const Space *s = w->space;
-    w->f.product(s->codes, strips_of(u->packed, u->N), (int32_t *)s->sums, rows,
-                 divided(u->N, STRIP), divided(u->K, STEP));
+    const int8_t *first = strips_of(u->packed, u->N) + strips.from * STRIP * bytes_of(u->K);
+    w->f.product(q, first, (int32_t *)w->space->sums, rows, strips.size, divided(u->K, STEP));
+}
+
+/* What row i of these sums stands for; b may be NULL, and y may be where the sums are. */
+static void decode(const Work *w, const minibert_int8_weight *u, Range strips, size_t i, float scale,
+                   int32_t zero, const float *b, float *y)
+{
+    const size_t n = strips.from * STRIP, wide = strips.size * STRIP;
+    w->f.codes->dequantize_row((const int32_t *)w->space->sums + i * wide, row_sums(u->packed) + n,
+                               scale, zero, u->scale + n, b ? b + n : NULL, y,
+                               at_most(wide, u->N - n));
+}
+
+/* The product of the block's codes with a weight, and of its row i the place and the number. */
+static void product_of_block(const Work *w, const minibert_int8_weight *u, size_t rows)
+{
+    multiply(w, w->space->codes.q, u, all_strips(u), rows);
 }
 
 static float *sums_at(const Work *w, const minibert_int8_weight *u, size_t i)
@@ -124,12 +152,10 @@ static float *sums_at(const Work *w, const minibert_int8_weight *u, size_t i)
     return w->space->sums + i * divided(u->N, STRIP) * STRIP;
 }
 
-/* Row i of the product, in y, which may be where its sums are; b may be NULL. */
-static void decode(const Work *w, const minibert_int8_weight *u, size_t i, const float *b, float *y)
+static void decode_row(const Work *w, const minibert_int8_weight *u, size_t i, const float *b, float *y)
 {
-    const Space *s = w->space;
-    w->f.codes->dequantize_row((const int32_t *)sums_at(w, u, i), row_sums(u->packed), s->scale[i],
-                               s->zero[i], u->scale, b, y, u->N);
+    const Codes *of = &w->space->codes;
+    decode(w, u, all_strips(u), i, of->scale[i], of->zero[i], b, y);
 }
 
 /* y = layernorm(residual + row i of the product + b) */
@@ -137,7 +163,7 @@ static void normalize(const Work *w, const minibert_int8_weight *u, size_t i,
                       const minibert_norm *norm, const float *residual, float *y)
 {
     float *z = sums_at(w, u, i);
-    decode(w, u, i, NULL, z);
+    decode_row(w, u, i, NULL, z);
     w->g.fused->add_layernorm(z, u->b, residual, norm->gamma, norm->beta, norm->eps, NULL, NULL,
                               NULL, y, 1, u->N);
 }
@@ -148,10 +174,10 @@ static int qkv_block(const Work *w, const float *x, float *qkv, size_t rows)
     const minibert_int8_weight *u = &w->layer->qkv;
     int status = 0;
     for (size_t i = 0; i < rows; i++)
-        note(&status, encode(w, i, x + i * u->K, u->K));
-    multiply(w, u, rows);
+        note(&status, encode(w, w->space->codes, i, x + i * u->K, u->K));
+    product_of_block(w, u, rows);
     for (size_t i = 0; i < rows; i++)
-        decode(w, u, i, u->b, qkv + i * u->N);
+        decode_row(w, u, i, u->b, qkv + i * u->N);
     return status;
 }
 
@@ -159,24 +185,25 @@ static int qkv_block(const Work *w, const float *x, float *qkv, size_t rows)
 static int rest_block(const Work *w, const float *context, const float *x, float *y, size_t rows)
 {
     const minibert_int8_layer *l = w->layer;
+    const Codes codes = w->space->codes;
     const size_t D = l->out.N, W = l->out.K, F = l->up.N;
     float *x1 = w->space->x1;
     int status = 0;
     for (size_t i = 0; i < rows; i++)
-        note(&status, encode(w, i, context + i * W, W));
-    multiply(w, &l->out, rows);
+        note(&status, encode(w, codes, i, context + i * W, W));
+    product_of_block(w, &l->out, rows);
     for (size_t i = 0; i < rows; i++) {
         normalize(w, &l->out, i, &l->norm1, x + i * D, x1 + i * D); /* (3) */
-        note(&status, encode(w, i, x1 + i * D, D));
+        note(&status, encode(w, codes, i, x1 + i * D, D));
     }
-    multiply(w, &l->up, rows);
+    product_of_block(w, &l->up, rows);
     for (size_t i = 0; i < rows; i++) {
         float *a = sums_at(w, &l->up, i);
-        decode(w, &l->up, i, l->up.b, a);
+        decode_row(w, &l->up, i, l->up.b, a);
         w->g.rows->gelu(a, a, F); /* (4) */
-        note(&status, encode(w, i, a, F));
+        note(&status, encode(w, codes, i, a, F));
     }
-    multiply(w, &l->down, rows);
+    product_of_block(w, &l->down, rows);
     for (size_t i = 0; i < rows; i++)
         normalize(w, &l->down, i, &l->norm2, x1 + i * D, y + i * D); /* (5) */
     return status;
@@ -202,24 +229,25 @@ static int rest_rows(const Work *w, const float *context, const float *x, float 
     return status;
 }
 
-/* (2) for some heads of sequence b, whose first row is that of qkv and context */
-static int attend(const Work *w, size_t b, const float *qkv, float *context, Range heads)
+/* (2) for some heads of sequence b; q, k and v point to the first of them, context to that of all */
+static int attend(const Work *w, size_t b, const float *q, const float *k, const float *v, size_t row,
+                  float *context, Range heads)
 {
     const minibert_int8_layers_call *c = w->call;
     const size_t H = w->layer->H, K = w->layer->K, L = length_of(c, b);
-    const ptrdiff_t W = (ptrdiff_t)(H * K);
     const int64_t alone[2] = {0, (int64_t)L};
     minibert_attention a = {
-        .q = qkv, .k = qkv + W, .v = qkv + 2 * W, .row = 3 * W, .head = (ptrdiff_t)K,
+        .q = q, .k = k, .v = v, .row = (ptrdiff_t)row, .head = (ptrdiff_t)K,
         .bias = c->bias ? c->bias + c->offsets[b] : NULL,
-        .context = context, .context_row = W, .context_head = (ptrdiff_t)K,
-        .scores = w->scores ? w->scores + b * H * L * L : NULL, .H = H, .K = K};
+        .context = context + heads.from * K, .context_row = (ptrdiff_t)(H * K),
+        .context_head = (ptrdiff_t)K,
+        .scores = w->scores ? w->scores + (b * H + heads.from) * L * L : NULL,
+        .H = heads.size, .K = K};
     if (w->f.attention && !w->scores) {
         a.L = a.S = L;
-        return w->f.attention(&a, heads.from, heads.from + heads.size);
+        return w->f.attention(&a, 0, heads.size);
     }
-    return minibert_attention_forward(c->float_level, &a, alone, alone, 0, 1, heads.from,
-                                      heads.from + heads.size);
+    return minibert_attention_forward(c->float_level, &a, alone, alone, 0, 1, 0, heads.size);
 }
 
 static void begin_layer(Work *w, size_t i)
@@ -231,39 +259,71 @@ static void begin_layer(Work *w, size_t i)
     w->scores = c->scores ? c->scores[i] : NULL;
 }
 
-/* ---- few sequences: pieces of every step */
+/* ---- few sequences: pieces of every step. The codes of x are there before (1). */
 
-static int qkv_piece(const Work *w, size_t i, size_t count)
+static Codes codes_of(const minibert_int8_layers_call *c, size_t row, size_t K)
 {
-    const minibert_int8_weight *u = &w->layer->qkv;
-    Range rows = piece(i, count, w->call->M, ROOM);
-    return qkv_rows(w, w->x + rows.from * u->K, w->call->qkv + rows.from * u->N, rows.size);
+    return (Codes){c->codes + row * bytes_of(K), c->scale + row, c->zero + row};
 }
 
-static int attention_piece(const Work *w, size_t i, size_t count)
+static int encode_rows(const Work *w, const float *x, Range rows, size_t K)
+{
+    const Codes to = codes_of(w->call, rows.from, K);
+    int status = 0;
+    for (size_t i = 0; i < rows.size; i++)
+        note(&status, encode(w, to, i, x + (rows.from + i) * K, K));
+    return status;
+}
+
+static int encode_piece(const Work *w, size_t i, size_t count)
+{
+    return encode_rows(w, w->call->x, piece(i, count, w->call->M, ROOM), w->call->layers->qkv.K);
+}
+
+/* (1), (2): strips that hold q, k and v of the heads, and what else is in them */
+static int heads_piece(const Work *w, size_t i, size_t count)
 {
     const minibert_int8_layers_call *c = w->call;
-    const size_t groups = count / c->B, b = i / groups, first = (size_t)c->offsets[b];
-    return attend(w, b, c->qkv + first * w->layer->qkv.N, c->context + first * w->layer->out.K,
-                  piece(i % groups, groups, w->layer->H, 1));
+    const minibert_int8_weight *u = &w->layer->qkv;
+    const size_t groups = count / c->B, b = i / groups, K = w->layer->K, W = w->layer->H * K;
+    const size_t first = (size_t)c->offsets[b], L = length_of(c, b);
+    const Range heads = piece(i % groups, groups, w->layer->H, 1);
+    const size_t wide = width_of(heads.size * K), row = 3 * wide;
+    const float *third[3];
+    for (size_t part = 0; part < 3; part++) {
+        const size_t n = part * W + heads.from * K, from = n / STRIP;
+        const Range strips = {from, divided(n + heads.size * K, STRIP) - from};
+        float *to = w->space->qkv + part * wide;
+        third[part] = to + n % STRIP;
+        for (size_t m = 0; m < L; m += BLOCK) {
+            const Codes x = codes_of(c, first + m, u->K);
+            const size_t rows = at_most(L - m, BLOCK);
+            multiply(w, x.q, u, strips, rows);
+            for (size_t j = 0; j < rows; j++)
+                decode(w, u, strips, j, x.scale[j], x.zero[j], u->b, to + (m + j) * row);
+        }
+    }
+    return attend(w, b, third[0], third[1], third[2], row, c->context + first * W, heads);
 }
 
 static int rest_piece(const Work *w, size_t i, size_t count)
 {
     const size_t D = w->layer->out.N, W = w->layer->out.K;
     Range rows = piece(i, count, w->call->M, ROOM);
-    return rest_rows(w, w->call->context + rows.from * W, w->x + rows.from * D,
-                     w->y + rows.from * D, rows.size);
+    int status = rest_rows(w, w->call->context + rows.from * W, w->x + rows.from * D,
+                           w->y + rows.from * D, rows.size);
+    note(&status, encode_rows(w, w->y, rows, D)); /* for the next layer */
+    return status;
 }
 
 static void share_every_step(Work *w)
 {
     const minibert_int8_layers_call *c = w->call;
     const size_t pieces_of_rows = at_most(divided(c->M, ROOM), ROW_PIECES);
+    all_pieces(w, pieces_of_rows, encode_piece);
     for (size_t i = 0; i < c->count; i++) {
         begin_layer(w, i);
-        all_pieces(w, pieces_of_rows, qkv_piece);
-        all_pieces(w, c->B * at_most(w->layer->H, HEAD_PIECES), attention_piece);
+        all_pieces(w, c->B * at_most(w->layer->H, HEAD_PIECES), heads_piece);
         all_pieces(w, pieces_of_rows, rest_piece);
     }
 }
@@ -274,14 +334,15 @@ static void share_every_step(Work *w)
 static int together(const Work *w, size_t b, size_t end)
 {
     const minibert_int8_layers_call *c = w->call;
-    const size_t D = w->layer->out.N, first = (size_t)c->offsets[b];
+    const size_t D = w->layer->out.N, W = w->layer->out.K, first = (size_t)c->offsets[b];
     const size_t rows = (size_t)c->offsets[end] - first;
     float *qkv = w->space->qkv, *context = w->space->context;
     int status = qkv_rows(w, w->x + first * D, qkv, rows);
     for (; b < end; b++) {
         const size_t at = (size_t)c->offsets[b] - first;
-        note(&status, attend(w, b, qkv + at * w->layer->qkv.N, context + at * w->layer->out.K,
-                         (Range){0, w->layer->H}));
+        const float *q = qkv + at * 3 * W;
+        note(&status, attend(w, b, q, q + W, q + 2 * W, 3 * W, context + at * W,
+                             (Range){0, w->layer->H}));
     }
     note(&status, rest_rows(w, context, w->x + first * D, w->y + first * D, rows));
     return status;

@@ -23,6 +23,7 @@ static inline words lane_numbers(void) { return (words){0, 1, 2, 3, 4, 5, 6, 7};
 
 static inline vec multiply_add(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vec larger(vec a, vec b) { return _mm256_max_ps(a, b); }
+static inline vec smaller(vec a, vec b) { return _mm256_min_ps(a, b); }
 static inline vec root(vec a) { return _mm256_sqrt_ps(a); }
 
 static inline vec where_less(vec a, vec b, vec yes, vec no)
@@ -40,6 +41,7 @@ static inline vec of_bits(ints i) { return (vec)i; }
 
 static inline ints load_ints(const int32_t *p) { return (ints)_mm256_loadu_si256((const __m256i *)p); }
 static inline vec floats_of(ints i) { return _mm256_cvtepi32_ps((__m256i)i); }
+static inline int all_zero(ints i) { return _mm256_testz_si256((__m256i)i, (__m256i)i); }
 static inline void store_bytes(uint8_t *p, ints i, size_t n)
 {
     const __m256i low = _mm256_set1_epi32(0x0C080400); /* of every four bytes the first */
@@ -63,6 +65,7 @@ static inline float largest_of(vec v)
     m = _mm_max_ps(m, _mm_movehl_ps(m, m));
     return _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
 }
+static inline float smallest_of(vec v) { return -largest_of(-v); }
 
 static inline void transpose(vec t[8])
 {

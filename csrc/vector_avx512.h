@@ -23,6 +23,7 @@ static inline words lane_numbers(void)
 
 static inline vec multiply_add(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vec larger(vec a, vec b) { return _mm512_max_ps(a, b); }
+static inline vec smaller(vec a, vec b) { return _mm512_min_ps(a, b); }
 static inline vec root(vec a) { return _mm512_sqrt_ps(a); }
 
 static inline vec where_less(vec a, vec b, vec yes, vec no)
@@ -39,6 +40,7 @@ static inline vec of_bits(ints i) { return (vec)i; }
 
 static inline ints load_ints(const int32_t *p) { return (ints)_mm512_loadu_si512(p); }
 static inline vec floats_of(ints i) { return _mm512_cvtepi32_ps((__m512i)i); }
+static inline int all_zero(ints i) { return !_mm512_test_epi32_mask((__m512i)i, (__m512i)i); }
 static inline void store_bytes(uint8_t *p, ints i, size_t n)
 {
     _mm512_mask_cvtepi32_storeu_epi8(p, n < LANES ? first_lanes(n) : 0xFFFF, (__m512i)i);
@@ -46,6 +48,7 @@ static inline void store_bytes(uint8_t *p, ints i, size_t n)
 
 static inline float sum_of(vec v) { return _mm512_reduce_add_ps(v); }
 static inline float largest_of(vec v) { return _mm512_reduce_max_ps(v); }
+static inline float smallest_of(vec v) { return _mm512_reduce_min_ps(v); }
 
 static inline void transpose(vec t[16])
 {

@@ -24,6 +24,7 @@ static inline words lane_numbers(void) { return 0; }  /* 0, 1, 2, ... */
 
 static inline vec multiply_add(vec a, vec b, vec c) { return a * b + c; } /* a b + c; one rounding where the CPU can */
 static inline vec larger(vec a, vec b) { return a > b ? a : b; }  /* b where a is NaN */
+static inline vec smaller(vec a, vec b) { return a < b ? a : b; } /* b where a is NaN */
 static inline vec root(vec a) { return sqrtf(a); }
 
 /* Choices, lane by lane: false for NaN. */
@@ -45,6 +46,7 @@ static inline vec of_bits(ints i)
 /* Integers read from memory; as floats; and of each the low byte, stored for the first n lanes. */
 static inline ints load_ints(const int32_t *p) { return *p; }
 static inline vec floats_of(ints i) { return (float)i; }
+static inline int all_zero(ints i) { return !i; }
 static inline void store_bytes(uint8_t *p, ints i, size_t n)
 {
     if (n)
@@ -53,5 +55,6 @@ static inline void store_bytes(uint8_t *p, ints i, size_t n)
 
 static inline float sum_of(vec v) { return v; }
 static inline float largest_of(vec v) { return v; }
+static inline float smallest_of(vec v) { return v; }
 
 static inline void transpose(vec t[LANES]) { (void)t; } /* row i of the LANES x LANES square becomes column i */

@@ -54,7 +54,7 @@ def transformer_layers(
     # The last alone needs two arrays, from one of which each layer reads while it writes the other.
     hidden = [np.empty(x.shape, F32) for _ in (layers if want_hidden else layers[:2])]
     hidden_of = [hidden[(i + len(hidden) - N) % len(hidden)] for i in range(N)]
-    counters = np.zeros(2 * stack.STEPS * N, np.int64)
+    counters = np.zeros(2 * stack.steps(N), np.int64)
     hidden_at = ffi.new("float *[]", [write(y) for y in hidden_of])
     scores_at = ffi.new("float *[]", [write(s) for s in scores]) if want_scores else NULL
     call, space = stack.call(M, len(offsets) - 1)
@@ -80,7 +80,7 @@ _MATRICES = 0, 2, 4, 6, 10, 12  # of a layer's sixteen arrays
 class _Stack:
     """The weights of all layers as C reads them, and what keeps them alive."""
 
-    LAYERS, STEPS = "minibert_layer[]", 7  # of a layer; each has two counters
+    LAYERS = "minibert_layer[]"
 
     def __init__(self, layers, heads, eps):
         self.c, self.level = ffi.new(self.LAYERS, len(layers)), FLOAT.now
@@ -114,6 +114,10 @@ class _Stack:
         call.qkv, call.context, call.x1, call.a = between
         return call, space
 
+    def steps(self, N):
+        """Of N layers; each has two counters."""
+        return 7 * N
+
     def run(self, call):
         """What each thread calls."""
         check(lib.minibert_layers_forward(call))
@@ -122,7 +126,7 @@ class _Stack:
 class _Int8Stack(_Stack):
     """The same of `QTensor`s."""
 
-    LAYERS, STEPS = "minibert_int8_layer[]", 3
+    LAYERS = "minibert_int8_layer[]"
 
     def fill(self, u, matrices, b):
         w, b = c_int8.packed(*(m.q for m in matrices)), plain(b)
@@ -134,8 +138,15 @@ class _Int8Stack(_Stack):
         call, space = ffi.new("minibert_int8_layers_call *"), None
         call.level, call.float_level = c_int8.LEVELS.now, FLOAT.now
         if B < lib.FEW_SEQUENCES:  # from there on each thread has them for itself
-            call.qkv, call.context, space = _between(3 * M * self.W, M * self.W)
+            row = -(-self.D // 64) * 64  # bytes
+            call.context, call.scale, zero, codes, space = _between(
+                M * self.W, M, M, (M + 31) * row // 4
+            )
+            call.zero, call.codes = ffi.cast("int32_t *", zero), ffi.cast("uint8_t *", codes)
         return call, space
+
+    def steps(self, N):
+        return 2 * N + 1
 
     def run(self, call):
         status = lib.minibert_int8_layers_forward(call)
