@@ -137,11 +137,9 @@ class _Int8Stack(_Stack):
     def call(self, M, B):
         call, space = ffi.new("minibert_int8_layers_call *"), None
         call.level, call.float_level = c_int8.LEVELS.now, FLOAT.now
-        if B < lib.FEW_SEQUENCES:  # from there on each thread has them for itself
-            row = -(-self.D // 64) * 64  # bytes
-            call.context, call.scale, zero, codes, space = _between(
-                M * self.W, M, M, (M + 31) * row // 4
-            )
+        if B < lib.FEW_SEQUENCES:  # from there on no thread hands another anything
+            codes = (M + 31) * -(-self.D // 64) * 16  # four to a number
+            call.context, call.scale, zero, codes, space = _between(M * self.W, M, M, codes)
             call.zero, call.codes = ffi.cast("int32_t *", zero), ffi.cast("uint8_t *", codes)
         return call, space
 

@@ -133,11 +133,26 @@ def test_quotients_are_those_of_a_division(level):
     scale = (2.0 ** rng.uniform(-125, 118, (200, 1))).astype(np.float32)
     halves = (rng.integers(-120, 120, (200, 64)) + np.float32(0.5)) * scale
     ends = np.concatenate([127.5 * scale, -127.5 * scale], 1).astype(np.float32)
-    for to in (-np.inf, None, np.inf):
-        ties = halves if to is None else np.nextafter(halves, np.float32(to))
-        x = np.concatenate([ends, ties], 1)
+    for roundings in range(-6, 7):
+        x = np.concatenate([ends, halves * np.float32(1 + roundings * 2.0**-24)], 1)
         for ours, theirs in zip(c_int8.quantize_affine(x), ops.quantize_affine(x), strict=True):
             assert_same(ours, theirs)
+
+
+def test_codes_are_clipped_where_roundings_lead_out_of_their_range(level):
+    """rint(x / s) + z is -129 or 128 somewhere in these rows."""
+    rng = np.random.default_rng(12)
+    scale = rng.uniform(0.5, 2, (4000, 1)).astype(np.float32)
+    steps = rng.integers(0, 255, (4000, 1)) + 0.5
+    steps[:2000] = rng.integers(0, 3, (2000, 1)) + rng.uniform(0.5, 0.500004, (2000, 1))
+    low = (-steps * scale).astype(np.float32)
+    x = np.concatenate([low, low + 255 * scale, np.zeros_like(low)], 1)
+    expected = ops.quantize_affine(x)
+    outside = np.rint(x / expected.scale) + expected.zero
+    assert (outside < -128).any()
+    assert (outside > 127).any()
+    for ours, theirs in zip(c_int8.quantize_affine(x), expected, strict=True):
+        assert_same(ours, theirs)
 
 
 def test_zero_is_exact(level):

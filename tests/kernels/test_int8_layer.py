@@ -10,7 +10,7 @@ from minibert import kernels as F
 from minibert import ops
 from minibert.ops import QTensor
 
-from .test_layer import check_several_threads, layer, one_layer, padding, ran
+from .test_layer import check_several_threads, check_the_last_alone, layer, one_layer, padding, ran
 
 c_layer = pytest.importorskip("minibert.kernels.c_layer", exc_type=ImportError)
 
@@ -109,6 +109,13 @@ def test_the_number_of_threads_does_not_change_a_bit(level, size, set_threads):
         set_threads(n)
         results += [ran(args, heads=H, bias=padding(B, L))[0] for _ in range(5)]
     assert all(np.array_equal(results[0], y) for y in results)
+
+
+@pytest.mark.parametrize("N", [1, 2, 3])
+@pytest.mark.parametrize("B", [1, 6])
+def test_the_last_hidden_state_alone(level, B, N):
+    x, *weights = int8_layer(B, 9, 2, 4, 13)
+    check_the_last_alone(x, [tuple(weights)] * N, heads=[2] * N)
 
 
 @pytest.mark.parametrize("B", [1, 6])

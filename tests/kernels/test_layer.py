@@ -132,6 +132,28 @@ def test_where_the_pool_is_busy_the_caller_does_it_all(level, set_threads):
     assert all(np.array_equal(alone, y) for y in found)
 
 
+def check_the_last_alone(x, stack, **options):
+    """The last hidden state is the same where the others are not wanted."""
+    hidden, _ = F.transformer_layers(x, stack, **options)
+    for layers in (stack, F.Kept(stack)):
+        with F.inference(F.Packs()):
+            for _ in range(2):
+                (y,), _ = F.transformer_layers(x, layers, want_hidden=False, **options)
+                assert np.array_equal(y, hidden[-1])
+
+
+@pytest.mark.parametrize("N", [1, 2, 3, 4])
+def test_the_last_hidden_state_alone(level, N):
+    x, *weights = layer(2, 9, 2, 4, 13)
+    stack = [tuple(weights), tuple(-w for w in weights)] * 2
+    check_the_last_alone(x, stack[:N], heads=[2] * N)
+    hidden, scores = ops.transformer_layers(x, stack[:N], heads=[2] * N, want_hidden=False)
+    expected, _ = ops.transformer_layers(x, stack[:N], heads=[2] * N)
+    assert len(hidden) == 1
+    assert len(scores) == N
+    assert np.array_equal(hidden[0], expected[-1])
+
+
 def check_several_threads(args, *, heads):
     """Four threads of the user's get what one gets, again and again."""
     alone, found = ran(args, heads=heads)[0], []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minibert import BertConfig, BertForSequenceClassification, kernels, load
-from minibert.kernels.packs import Packs, current, inference
+from minibert.kernels.packs import Packs, current, inference, once
 
 IDS = [[2, 5, 7, 11], [2, 3, 3, 1]]
 
@@ -30,6 +30,16 @@ def test_a_pack_is_made_once_for_an_array():
     assert packs.get("y", [a], make) == 2
     assert packs.get("x", [b], make) == 3
     assert packs.get("x", [a, b], make) == 4
+
+
+def test_outside_of_inference_nothing_is_kept():
+    made = []
+    for _ in range(2):
+        once("x", [], lambda: made.append(1))
+    with inference(Packs()):
+        for _ in range(2):
+            once("x", [], lambda: made.append(1))
+    assert len(made) == 3
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])

@@ -98,6 +98,83 @@ def test_a_thread_that_comes_too_late_is_not_waited_for():
     assert names == [caller] * 6
 
 
+def test_together_every_free_thread_makes_one_call():
+    barrier, names = threading.Barrier(2, timeout=20), []
+
+    def share():
+        names.append(threading.current_thread().name)
+        barrier.wait()
+
+    for _ in range(20):
+        pool.together(share)
+    assert sorted(set(names)) == ["MainThread", "minibert"]
+    assert len(names) == 40
+
+
+def test_together_does_not_wait_for_who_comes_back_later():
+    begun, let_go, ended = threading.Event(), threading.Event(), threading.Event()
+    caller = threading.current_thread()
+
+    def share():
+        if threading.current_thread() is caller:
+            assert begun.wait(60)
+        else:
+            begun.set()
+            let_go.wait(60)
+            ended.set()
+
+    pool.together(share)
+    assert not ended.is_set()
+    let_go.set()
+    assert ended.wait(60)
+
+
+def test_together_who_comes_too_late_makes_no_call():
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold(_):
+        held.set()
+        let_go.wait(60)
+
+    pool._pool().inbox.put(([(hold, None)], [None], queue.SimpleQueue()))  # the only helper
+    assert held.wait(60)
+    names = []
+    pool.together(lambda: names.append(threading.current_thread()))
+    let_go.set()
+    pool.run((lambda _: None, pool.blocks(2, 1)))
+    assert names == [threading.current_thread()]
+
+
+def test_together_inside_a_run_is_the_caller_alone():
+    names = []
+
+    def block(_):
+        me = threading.current_thread()
+        pool.together(lambda: names.append(threading.current_thread() is me))
+
+    pool.run((block, pool.blocks(2, 1)))
+    assert names == [True, True]
+
+
+@pytest.mark.parametrize("whose", ["MainThread", "minibert"])
+def test_together_an_error_is_the_callers_own(whose):
+    both = threading.Barrier(2, timeout=20)
+
+    def share():
+        both.wait()
+        if threading.current_thread().name == whose:
+            raise KeyError("mine")
+
+    if whose == "MainThread":
+        with pytest.raises(KeyError, match="mine"):
+            pool.together(share)
+    else:
+        pool.together(share)
+    seen = []
+    pool.run((seen.append, pool.blocks(8, 1)))
+    assert len(seen) == 8, "the pool was left broken"
+
+
 def test_two_callers_at_once():
     counts = [0, 0]
 
@@ -135,6 +212,8 @@ def test_an_idle_thread_keeps_nothing_alive():
         array[rows] += 1
 
     pool.run((block, pool.blocks(10, 1)))
+    pool.together(lambda array=array: array.sum())
+    pool.run((lambda _: None, pool.blocks(2, 1)))  # the helper is through with it
     del array, block
     gc.collect()
     assert alive() is None
