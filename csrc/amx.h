@@ -1,8 +1,24 @@
 /* What the users of AMX share: the tiles in use, and pairs of bf16. */
 #ifndef MINIBERT_AMX_H
 #define MINIBERT_AMX_H
+#include <cpuid.h>
 #include <immintrin.h>
+#include <stdatomic.h>
 #include <stdint.h>
+
+/* Whether a bit of CPUID's leaf 7 is set: of EDX in part 0, of EAX in part 1. Kept in *known, 0 at
+ * first: a virtual machine takes microseconds to answer. */
+static inline int cpu_has(unsigned part, unsigned bit, atomic_int *known)
+{
+    int answer = atomic_load_explicit(known, memory_order_relaxed);
+    if (!answer) {
+        unsigned a = 0, b, c, d = 0;
+        __get_cpuid_count(7, part, &a, &b, &c, &d);
+        answer = (part ? a : d) >> bit & 1 ? 1 : -1;
+        atomic_store_explicit(known, answer, memory_order_relaxed);
+    }
+    return answer > 0;
+}
 
 /* Five of the eight tiles: two hold sums, two and one the operands. All eight load less: they are a
  * tenth faster as long as the core has tiles to spare, to load the next numbers into while the last

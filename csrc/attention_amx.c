@@ -3,9 +3,10 @@
  *   s = q k^T / sqrt(K) + bias                                         16 queries, all keys     (1)
  *   p = e^(s - max s),   context = p v / sum of p                                               (2)
  *
- * q, k, p and v are rounded to bf16, eight bits; sums, maxima and exponentials are float32. That
- * costs a few 2^-9 of the context, of either sign, beside the 2^-8 of a row's largest number that
- * its codes in int8 cost next.
+ * q, k, p and v are rounded to bf16, eight bits: by an instruction of AVX-512, ties to even, where a
+ * pair are neighbours in a row, and for v, whose pairs stand one below another, by hand (amx.h), ties
+ * away from zero. Sums, maxima and exponentials are float32. That costs a few 2^-9 of the context, of
+ * either sign, beside the 2^-8 of a row's largest number that its codes in int8 cost next.
  *
  * Both products are c = a b with tiles of 16 rows: a holds 16 pairs of numbers a row, b a pair for
  * each of 16 columns a row (float_amx.c). A pair is 2 i and 2 i + 1 of 32 numbers, for k as for keys.
@@ -18,7 +19,6 @@
 #include "amx.h"
 #include <immintrin.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__clang__)
@@ -180,6 +180,12 @@ static void one_head(const minibert_attention *a, const float *q, const float *k
                            a->K - j < LANES ? a->K - j : LANES);
         }
     }
+}
+
+int attention_amx_runs(void)
+{
+    static atomic_int known;
+    return cpu_has(1, 5, &known); /* AVX512_BF16: every CPU with AMX has it, not every virtual one */
 }
 
 int attention_amx(const minibert_attention *a, size_t first_head, size_t end_head)

@@ -3,21 +3,30 @@
 #include "float32.h"
 #include "int8.h"
 
-/* Whether a table of so many rows has this one, which a negative number is not. */
-static int has(size_t rows, int64_t row) { return (uint64_t)row < rows; }
+/* The rows of token m in the three tables. */
+typedef struct {
+    size_t word, position, segment;
+} Rows;
+
+/* 0 where a table of so many rows has not got its. A negative number is a very large one. */
+static int find(Rows *at, Rows count, const int64_t *ids, const int64_t *kinds, size_t m, size_t place)
+{
+    *at = (Rows){(size_t)ids[m], place, kinds ? (size_t)kinds[m] : 0};
+    return at->word < count.word && at->position < count.position && at->segment < count.segment;
+}
 
 size_t minibert_embed(const minibert_table *word, const minibert_table *position,
                       const minibert_table *segment, const int64_t *ids, const int64_t *kinds,
                       size_t first, size_t L, float *e, size_t M, size_t D)
 {
+    const Rows count = {word->rows, position->rows, segment->rows};
+    Rows at;
     for (size_t m = 0; m < M; m++) {
-        const int64_t kind = kinds ? kinds[m] : 0;
-        const size_t place = (first + m) % L;
-        if (!has(word->rows, ids[m]) || !has(segment->rows, kind) || place >= position->rows)
+        if (!find(&at, count, ids, kinds, m, (first + m) % L))
             return m;
-        const float *w = word->w + (size_t)ids[m] * D;
-        const float *p = position->w + place * D;
-        const float *s = segment->w + (size_t)kind * D;
+        const float *w = word->w + at.word * D;
+        const float *p = position->w + at.position * D;
+        const float *s = segment->w + at.segment * D;
         for (size_t d = 0; d < D; d++)
             e[m * D + d] = w[d] + p[d] + s[d];
     }
@@ -30,16 +39,16 @@ size_t minibert_embed_int8(const minibert_int8_table *word, const minibert_int8_
                            const int64_t *kinds, size_t first, size_t L, float *e, size_t M,
                            size_t D)
 {
+    const Rows count = {word->rows, position->rows, segment->rows};
+    Rows at;
     for (size_t m = 0; m < M; m++) {
-        const int64_t kind = kinds ? kinds[m] : 0;
-        const size_t place = (first + m) % L;
-        if (!has(word->rows, ids[m]) || !has(segment->rows, kind) || place >= position->rows)
+        if (!find(&at, count, ids, kinds, m, (first + m) % L))
             return m;
-        const int8_t *w = word->q + (size_t)ids[m] * D;
-        const int8_t *p = position->q + place * D;
-        const int8_t *s = segment->q + (size_t)kind * D;
-        const float w_scale = word->scale[ids[m]], p_scale = position->scale[place];
-        const float s_scale = segment->scale[kind];
+        const int8_t *w = word->q + at.word * D;
+        const int8_t *p = position->q + at.position * D;
+        const int8_t *s = segment->q + at.segment * D;
+        const float w_scale = word->scale[at.word], p_scale = position->scale[at.position];
+        const float s_scale = segment->scale[at.segment];
         for (size_t d = 0; d < D; d++)
             e[m * D + d] = (float)w[d] * w_scale + (float)p[d] * p_scale + (float)s[d] * s_scale;
     }

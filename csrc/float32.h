@@ -165,6 +165,8 @@ typedef struct {
     size_t H, K; /* heads, head size */
 } minibert_layer;
 
+enum { LAYER_COUNTERS = 14 }; /* two for each step that threads share */
+
 typedef struct {
     int level, status;
     size_t count;
@@ -176,7 +178,7 @@ typedef struct {
     float *qkv, *context, *x1, *a; /* (M, 3 H K), (M, H K), (M, D), (M, F): what is between */
     float **y;                     /* of each layer (M, D), not the one before it */
     float **scores;                /* of each layer (H, L, L) a sequence; NULL: not wanted */
-    int64_t *counters;             /* 14 a layer, 0 at first */
+    int64_t *counters;             /* LAYER_COUNTERS a layer, 0 at first */
 } minibert_layers_call;
 
 /* Every thread that takes part calls it with the same struct. Where one comes back, all is done. */

@@ -41,7 +41,7 @@ static Level level_at(int i)
         return (Level){"avx512vnni", missing, {int8_product_avx512vnni, &codes_avx512, 128.0f, NULL}};
 #ifdef MINIBERT_AMX
     return (Level){"amx", missing ? missing : minibert_amx_int8_missing(),
-                   {int8_product_amx, &codes_avx512, 0.0f, attention_amx}};
+                   {int8_product_amx, &codes_avx512, 0.0f, attention_amx_runs() ? attention_amx : NULL}};
 #else
     return (Level){"amx", "compiled only for Linux", {0}};
 #endif

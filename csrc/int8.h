@@ -54,7 +54,13 @@ size_t minibert_embed_int8(const minibert_int8_table *word, const minibert_int8_
 
 /* ---- layers without gradients: csrc/int8_layer.c */
 
-enum { FEW_SEQUENCES = 4 }; /* below it threads share every step of a layer */
+enum {
+    FEW_SEQUENCES = 4,      /* below it threads share the two steps of a layer */
+    INT8_LAYER_COUNTERS = 4 /* two for each */
+};
+
+/* Bytes for the codes of M rows of x (M, K), as a product reads them. */
+size_t minibert_int8_codes_size(size_t M, size_t K);
 
 typedef struct {
     const void *packed; /* w (N, K) */
@@ -79,12 +85,12 @@ typedef struct {
     size_t M, B;
     /* What threads hand one another, below FEW_SEQUENCES only. */
     float *context; /* (M, H K) */
-    uint8_t *codes; /* (M + 31, D to a multiple of 64) */
+    uint8_t *codes; /* minibert_int8_codes_size(M, D) */
     float *scale;   /* (M) */
     int32_t *zero;  /* (M) */
     float **y;            /* of each layer (M, D), not the one before it */
     float **scores;       /* of each layer (H, L, L) a sequence; NULL: not wanted */
-    int64_t *counters;    /* 2, and 4 a layer, 0 at first */
+    int64_t *counters;    /* 2, and INT8_LAYER_COUNTERS a layer, 0 at first */
 } minibert_int8_layers_call;
 
 /* Every thread that takes part calls it with the same struct. Where one comes back, all is done.

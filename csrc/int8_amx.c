@@ -10,6 +10,7 @@ int attention_amx(const minibert_attention *a, size_t first_head, size_t end_hea
     (void)a, (void)first_head, (void)end_head;
     return -1;
 }
+int attention_amx_runs(void) { return 0; }
 void int8_product_amx(const uint8_t *x, const int8_t *w, int32_t *acc, size_t M, size_t strips,
                       size_t steps) { (void)x, (void)w, (void)acc, (void)M, (void)strips, (void)steps; }
 const char *minibert_amx_int8_missing(void)
@@ -18,9 +19,7 @@ const char *minibert_amx_int8_missing(void)
 }
 #else
 #include "amx.h"
-#include <cpuid.h>
 #include <immintrin.h>
-#include <stdatomic.h>
 
 #define TARGET target("amx-tile,amx-int8,sse")
 enum { SIDE = 16, AHEAD = 8 /* rows of a tile of w that each step asks for: half of it */ };
@@ -66,11 +65,8 @@ const char *minibert_amx_missing(void); /* float_amx.c: of bf16, and of the syst
 
 const char *minibert_amx_int8_missing(void)
 {
-    unsigned a, b, c, int8 = 0, bf16 = 0;
-    __get_cpuid_count(7, 0, &a, &b, &c, &int8);
-    __get_cpuid_count(7, 1, &bf16, &b, &c, &a); /* attention_amx.c rounds to it */
-    const int is_there = int8 & 1u << 25 && bf16 & 1u << 5;
-    return is_there ? minibert_amx_missing() : "this CPU has no AMX with int8, or no bf16";
+    static atomic_int known;
+    return cpu_has(0, 25, &known) ? minibert_amx_missing() : "this CPU has no AMX with int8";
 }
 #endif
 #endif

@@ -23,7 +23,7 @@
 
 enum {
     GROUPS = 16,     /* of sequences, at most */
-    TOGETHER = 128,  /* rows of sequences that go through a layer together */
+    GROUP_ROWS = 128, /* of sequences that go through a layer together */
     ROW_PIECES = 8,  /* of a step, at most */
     HEAD_PIECES = 4  /* of a sequence's attention, at most */
 };
@@ -84,7 +84,7 @@ static size_t width_of(size_t W) { return (divided(W, STRIP) + 1) * STRIP; }
 
 static int make_space(const minibert_int8_layers_call *c, Space *s)
 {
-    size_t inputs = 0, outputs = 0, D = 0, W = 0, rows = TOGETHER;
+    size_t inputs = 0, outputs = 0, D = 0, W = 0, rows = GROUP_ROWS;
     for (size_t i = 0; i < c->count; i++) {
         const minibert_int8_layer *l = c->layers + i;
         D = larger_of(D, l->out.N), W = larger_of(W, l->out.K);
@@ -115,10 +115,11 @@ static int make_space(const minibert_int8_layers_call *c, Space *s)
 static int encode(const Work *w, Codes to, size_t i, const float *x, size_t K)
 {
     uint8_t *q = to.q + i * bytes_of(K);
-    int done = w->f.codes->quantize_row(x, q, w->f.shift, to.scale + i, to.zero + i, K);
+    if (!w->f.codes->quantize_row(x, q, w->f.shift, to.scale + i, to.zero + i, K))
+        return -3;
     to.zero[i] += (int32_t)w->f.shift;
     memset(q + K, 0, bytes_of(K) - K);
-    return done ? 0 : -3;
+    return 0;
 }
 
 static Range all_strips(const minibert_int8_weight *u) { return (Range){0, divided(u->N, STRIP)}; }
@@ -141,12 +142,13 @@ static void decode(const Work *w, const minibert_int8_weight *u, Range strips, s
                                at_most(wide, u->N - n));
 }
 
-/* The product of the block's codes with a weight, and of its row i the place and the number. */
+/* The sums of a block: its codes times all of a weight. */
 static void product_of_block(const Work *w, const minibert_int8_weight *u, size_t rows)
 {
     multiply(w, w->space->codes.q, u, all_strips(u), rows);
 }
 
+/* Where the sums of its row i are, and what they stand for. */
 static float *sums_at(const Work *w, const minibert_int8_weight *u, size_t i)
 {
     return w->space->sums + i * divided(u->N, STRIP) * STRIP;
@@ -259,7 +261,8 @@ static void begin_layer(Work *w, size_t i)
     w->scores = c->scores ? c->scores[i] : NULL;
 }
 
-/* ---- few sequences: pieces of every step. The codes of x are there before (1). */
+/* ---- few sequences: two steps a layer, (1) and (2) by heads, then (3), (4), (5) by rows. Before them
+ * the codes of x are there. */
 
 static Codes codes_of(const minibert_int8_layers_call *c, size_t row, size_t K)
 {
@@ -289,12 +292,12 @@ static int heads_piece(const Work *w, size_t i, size_t count)
     const size_t first = (size_t)c->offsets[b], L = length_of(c, b);
     const Range heads = piece(i % groups, groups, w->layer->H, 1);
     const size_t wide = width_of(heads.size * K), row = 3 * wide;
-    const float *third[3];
-    for (size_t part = 0; part < 3; part++) {
-        const size_t n = part * W + heads.from * K, from = n / STRIP;
+    const float *qkv[3];
+    for (size_t third = 0; third < 3; third++) {
+        const size_t n = third * W + heads.from * K, from = n / STRIP;
         const Range strips = {from, divided(n + heads.size * K, STRIP) - from};
-        float *to = w->space->qkv + part * wide;
-        third[part] = to + n % STRIP;
+        float *to = w->space->qkv + third * wide;
+        qkv[third] = to + n % STRIP;
         for (size_t m = 0; m < L; m += BLOCK) {
             const Codes x = codes_of(c, first + m, u->K);
             const size_t rows = at_most(L - m, BLOCK);
@@ -303,7 +306,7 @@ static int heads_piece(const Work *w, size_t i, size_t count)
                 decode(w, u, strips, j, x.scale[j], x.zero[j], u->b, to + (m + j) * row);
         }
     }
-    return attend(w, b, third[0], third[1], third[2], row, c->context + first * W, heads);
+    return attend(w, b, qkv[0], qkv[1], qkv[2], row, c->context + first * W, heads);
 }
 
 static int rest_piece(const Work *w, size_t i, size_t count)
@@ -312,11 +315,12 @@ static int rest_piece(const Work *w, size_t i, size_t count)
     Range rows = piece(i, count, w->call->M, ROOM);
     int status = rest_rows(w, w->call->context + rows.from * W, w->x + rows.from * D,
                            w->y + rows.from * D, rows.size);
-    note(&status, encode_rows(w, w->y, rows, D)); /* for the next layer */
+    if (w->layer + 1 < w->call->layers + w->call->count) /* which reads the codes */
+        note(&status, encode_rows(w, w->y, rows, D));
     return status;
 }
 
-static void share_every_step(Work *w)
+static void share_steps(Work *w)
 {
     const minibert_int8_layers_call *c = w->call;
     const size_t pieces_of_rows = at_most(divided(c->M, ROOM), ROW_PIECES);
@@ -331,7 +335,7 @@ static void share_every_step(Work *w)
 /* ---- many sequences: some of them through all layers */
 
 /* Sequences from b to end through a layer. */
-static int together(const Work *w, size_t b, size_t end)
+static int group(const Work *w, size_t b, size_t end)
 {
     const minibert_int8_layers_call *c = w->call;
     const size_t D = w->layer->out.N, W = w->layer->out.K, first = (size_t)c->offsets[b];
@@ -358,13 +362,15 @@ static int sequences_piece(const Work *shared, size_t i, size_t count)
         begin_layer(&w, layer);
         for (size_t b = all.from, end; b < all.from + all.size; b = end) {
             end = b + 1;
-            while (end < all.from + all.size && c->offsets[end + 1] - c->offsets[b] <= TOGETHER)
+            while (end < all.from + all.size && c->offsets[end + 1] - c->offsets[b] <= GROUP_ROWS)
                 end++;
-            note(&status, together(&w, b, end));
+            note(&status, group(&w, b, end));
         }
     }
     return status;
 }
+
+size_t minibert_int8_codes_size(size_t M, size_t K) { return (M + ROOM - 1) * bytes_of(K); }
 
 int minibert_int8_layers_forward(minibert_int8_layers_call *c)
 {
@@ -374,9 +380,9 @@ int minibert_int8_layers_forward(minibert_int8_layers_call *c)
     if (!w.f.product || !w.g.fused)
         return -1;
     if (make_space(c, &space))
-        return c->status = -2;
+        return -2; /* the others do it all */
     if (c->B < FEW_SEQUENCES)
-        share_every_step(&w);
+        share_steps(&w);
     else
         all_pieces(&w, at_most(c->B, GROUPS), sequences_piece);
     free(space.memory);

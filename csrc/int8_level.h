@@ -37,6 +37,7 @@ int8_product_fn int8_product_avx2, int8_product_avx512vnni;
 #ifdef MINIBERT_AMX
 int8_product_fn int8_product_amx;
 int attention_amx(const minibert_attention *a, size_t first_head, size_t end_head);
+int attention_amx_runs(void); /* whether the CPU has what else it takes */
 const char *minibert_amx_int8_missing(void); /* NULL once the system has allowed the tiles */
 #endif
 #endif

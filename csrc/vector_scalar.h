@@ -43,7 +43,7 @@ static inline vec of_bits(ints i)
     return u.f;
 }
 
-/* Integers read from memory; as floats; and of each the low byte, stored for the first n lanes. */
+/* Integers read from memory; as floats; whether all are 0; the low byte of the first n, stored. */
 static inline ints load_ints(const int32_t *p) { return *p; }
 static inline vec floats_of(ints i) { return (float)i; }
 static inline int all_zero(ints i) { return !i; }

@@ -6,7 +6,7 @@
     (4)  a = gelu(x1 W1^T + b1)
     (5)  y = layernorm(x1 + a W2^T + b2)
 
-The threads enter the call together and share each step among themselves. With one sentence a step
+The threads enter the call together and share its work among themselves. With one sentence a step
 takes 50 to 300 us: waking the threads for every one of them, and coming back to Python after it,
 would take half as long again. Where the weights are int8 so are the products, and x, context, x1
 and a become codes where they are made.
@@ -54,7 +54,7 @@ def transformer_layers(
     # The last alone needs two arrays, from one of which each layer reads while it writes the other.
     hidden = [np.empty(x.shape, F32) for _ in (layers if want_hidden else layers[:2])]
     hidden_of = [hidden[(i + len(hidden) - N) % len(hidden)] for i in range(N)]
-    counters = np.zeros(2 * stack.steps(N), np.int64)
+    counters = np.zeros(stack.counters(N), np.int64)
     hidden_at = ffi.new("float *[]", [write(y) for y in hidden_of])
     scores_at = ffi.new("float *[]", [write(s) for s in scores]) if want_scores else NULL
     call, space = stack.call(M, len(offsets) - 1)
@@ -62,15 +62,16 @@ def transformer_layers(
     call.x, call.M, call.offsets, call.B = read(rows), M, read(offsets), len(offsets) - 1
     call.bias = NULL if bias is None else read(bias)
     call.y, call.scores, call.counters = hidden_at, scores_at, write(counters)
-    # Another thread may be in C when this function ends: it holds what it reads.
+    # Other threads may still be in C when this function ends: `share` holds what they read.
     alive = call, rows, offsets, bias, hidden, scores, hidden_at, scores_at, counters, space, stack
 
     def share():
-        alive[-1].run(alive[0])  # (1) to (5)
+        return alive[-1].run(alive[0])  # (1) to (5)
 
-    pool.together(share) if M >= _LEAST_ROWS else share()
-    if call.status == _NOT_FINITE:
+    status = pool.together(share) if M >= _LEAST_ROWS else share()
+    if status == _NOT_FINITE:
         return NotImplemented  # the formula says where
+    check(status, stack.LEVELS)
     return tuple(hidden) if want_hidden else (hidden[-1],), tuple(scores)
 
 
@@ -80,7 +81,7 @@ _MATRICES = 0, 2, 4, 6, 10, 12  # of a layer's sixteen arrays
 class _Stack:
     """The weights of all layers as C reads them, and what keeps them alive."""
 
-    LAYERS = "minibert_layer[]"
+    LAYERS, LEVELS, run = "minibert_layer[]", FLOAT, lib.minibert_layers_forward
 
     def __init__(self, layers, heads, eps):
         self.c, self.level = ffi.new(self.LAYERS, len(layers)), FLOAT.now
@@ -114,19 +115,16 @@ class _Stack:
         call.qkv, call.context, call.x1, call.a = between
         return call, space
 
-    def steps(self, N):
-        """Of N layers; each has two counters."""
-        return 7 * N
-
-    def run(self, call):
-        """What each thread calls."""
-        check(lib.minibert_layers_forward(call))
+    def counters(self, N):
+        """How many C wants for N layers."""
+        return lib.LAYER_COUNTERS * N
 
 
 class _Int8Stack(_Stack):
     """The same of `QTensor`s."""
 
-    LAYERS = "minibert_int8_layer[]"
+    LAYERS, LEVELS = "minibert_int8_layer[]", c_int8.LEVELS
+    run = lib.minibert_int8_layers_forward
 
     def fill(self, u, matrices, b):
         w, b = c_int8.packed(*(m.q for m in matrices)), plain(b)
@@ -138,18 +136,13 @@ class _Int8Stack(_Stack):
         call, space = ffi.new("minibert_int8_layers_call *"), None
         call.level, call.float_level = c_int8.LEVELS.now, FLOAT.now
         if B < lib.FEW_SEQUENCES:  # from there on no thread hands another anything
-            codes = (M + 31) * -(-self.D // 64) * 16  # four to a number
-            call.context, call.scale, zero, codes, space = _between(M * self.W, M, M, codes)
+            size = lib.minibert_int8_codes_size(M, self.D) // 4
+            call.context, call.scale, zero, codes, space = _between(M * self.W, M, M, size)
             call.zero, call.codes = ffi.cast("int32_t *", zero), ffi.cast("uint8_t *", codes)
         return call, space
 
-    def steps(self, N):
-        return 2 * N + 1
-
-    def run(self, call):
-        status = lib.minibert_int8_layers_forward(call)
-        if status != _NOT_FINITE:
-            check(status, c_int8.LEVELS)
+    def counters(self, N):
+        return lib.INT8_LAYER_COUNTERS * N + 2
 
 
 def _stack(layers, heads, eps):

@@ -16,7 +16,7 @@ except ImportError as error:
     reason = note.read_text(encoding="utf-8").strip() if note.exists() else str(error)
     raise ImportError(f"the C extension is missing: {reason}") from error
 
-if not hasattr(lib, "minibert_int8_linear_of_floats"):
+if not hasattr(lib, "minibert_int8_codes_size"):
     raise ImportError("the C extension is of an older minibert: install this one again")
 
 NULL = ffi.NULL

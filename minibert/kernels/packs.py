@@ -12,18 +12,23 @@ Outside of it each product packs its weights anew, as training needs.
 """
 
 import threading
+from contextlib import contextmanager
 
 _LOCAL = threading.local()
 
 
 class Kept(tuple):
-    """Arrays, or tuples of them, that a `Packs` keeps: the id of this stands for all of theirs."""
+    """Arrays, or tuples of them, that a `Packs` keeps.
+
+    Whoever asks a `Packs` for what is made of many arrays, in every call, looks them up once and
+    then goes by this object's id in place of all of theirs.
+    """
 
     __slots__ = ()
 
 
 class Packs:
-    """Packed weights by what they were made of: arrays, a dict of them, a `Kept`."""
+    """Packed weights by the arrays that they were made of, or a `Kept` of these."""
 
     def __init__(self):
         self._made = {}
@@ -35,7 +40,7 @@ class Packs:
         if found is None:
             # Two threads may both make it, in the time that one would have waited. The arrays are
             # kept alive with it, so that their ids stay theirs.
-            found = self._made.setdefault(key, (make(), arrays))
+            found = self._made.setdefault(key, (make(), list(arrays)))
         return found[0]
 
     def __reduce__(self):
@@ -43,21 +48,15 @@ class Packs:
         return Packs, ()
 
 
+@contextmanager
 def inference(packs):
-    """In this thread and ``with`` block forwards keep nothing for a backward."""
-    return _Inference(packs)
-
-
-class _Inference:
-    def __init__(self, packs):
-        self.packs = packs
-
-    def __enter__(self):
-        self.before, _LOCAL.packs = current(), self.packs
-        return self.packs
-
-    def __exit__(self, *error):
-        _LOCAL.packs = self.before
+    """In this thread and block forwards keep nothing for a backward."""
+    before = current()
+    _LOCAL.packs = packs
+    try:
+        yield packs
+    finally:  # where Ctrl-C cuts off the end of the block, at the latest when this is collected
+        _LOCAL.packs = before
 
 
 def without_gradients():

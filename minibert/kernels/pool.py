@@ -10,6 +10,9 @@ blocks and lets `run` go over them. Three rules:
   caller does everything itself. Otherwise it begins at once, and waits in the end only for
   threads that did begin: one that the system wakes too late finds nothing left to do.
 
+`together` is for work that its threads share by themselves, in C: it has no blocks, and waits for
+nobody.
+
 What a run costs, as a share of a block of 150 us, on two processors:
 
     two blocks, over the time of one          1/4     waking a thread, passing on the lock
@@ -118,21 +121,24 @@ def run(*jobs, blas=True):
 
 
 def together(function):
-    """Call a function that shares its work by itself, in all threads that are free.
-
-    Returns when the caller's own call does. All must be done by then, whether other threads came
-    or not; they may still be on their way out.
+    """Call a function in all threads that are free; the calls share its work among themselves.
 
     Parameters
     ----------
     function : callable without arguments
+        When one of its calls returns, all of the work must be done, however many threads came;
+        others may still be on their way out, and hold what they use.
+
+    Returns
+    -------
+    object
+        What the caller's own call returned. What others return or raise nobody sees.
     """
     pool = _free_pool()
     if pool is None:
-        function()
-        return
+        return function()
     with pool.busy:
-        pool.together(function)
+        return pool.together(function)
 
 
 def blocks(n, size):
@@ -216,14 +222,17 @@ class _Pool:
             raise error
 
     def together(self, function):
-        """The caller's call, and what other threads do meanwhile."""
+        """What the caller's call returns; each of the others has one task, which is a call."""
+        tasks = [[(lambda _: function(), None)] for _ in range(self.size - 1)]
         tickets, unread = [None] * (self.size - 1), queue.SimpleQueue()
         try:
-            for _ in range(self.size - 1):
-                self.inbox.put(([(lambda _: function(), None)], tickets, unread))
-            function()
-        finally:
+            for one in tasks:
+                self.inbox.put((one, tickets, unread))
+            return function()
+        finally:  # nothing is left for late ones, nor kept alive by them
             tickets.clear()
+            for one in tasks:
+                one.clear()
 
     def close(self):
         """Its threads end when they have done what they are at."""

@@ -119,7 +119,7 @@ def _without_gradients(x, params, config, drop, linear, options, want_hidden):
     if not F.without_gradients() or drop is not None:
         return None
     N, heads = config.n_layers, [size.heads for size in config.layers]
-    weights = F.once(("layers", N), (params,), lambda: _weights_of_layers(params, N))
+    weights = F.once(("layers", N), params.values(), lambda: _weights_of_layers(params, N))
     if weights is None:
         return None
     return linear.layers(

@@ -29,7 +29,7 @@ def bert_infer(
     params, config, ids, segments, keep, head, want, linear
         See `bert_forward`.
     packs : kernels.Packs, optional
-        Weights that were packed in an earlier call; only for parameters that have not changed
+        Weights that were packed in an earlier call; only for arrays whose numbers have not changed
         since then. Without it they are packed anew.
 
     Returns
@@ -50,7 +50,7 @@ def bert_infer(
                 head=head, want=want, linear=linear,
             )
 
-    pool.run((run, enumerate(parts)), blas=len(parts) > 1)  # one part has BLAS to itself
+    pool.run((run, enumerate(parts)))
     return outputs[0] if len(outputs) == 1 else _joined(outputs)
 
 

@@ -111,6 +111,13 @@ def test_the_number_of_threads_does_not_change_a_bit(level, size, set_threads):
     assert all(np.array_equal(results[0], y) for y in results)
 
 
+@pytest.mark.parametrize("B", [1, 6])
+def test_what_no_layer_reads_may_be_infinite(level, B):
+    x, *weights, beta2 = int8_layer(B, 9, 2, 4, 13)
+    y, _ = ran((x, *weights, np.full_like(beta2, np.inf)), heads=2)
+    assert np.isinf(y).all()
+
+
 @pytest.mark.parametrize("N", [1, 2, 3])
 @pytest.mark.parametrize("B", [1, 6])
 def test_the_last_hidden_state_alone(level, B, N):

@@ -145,6 +145,24 @@ def test_together_who_comes_too_late_makes_no_call():
     assert names == [threading.current_thread()]
 
 
+def test_together_leaves_nothing_for_who_comes_too_late():
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold(_):
+        held.set()
+        let_go.wait(60)
+
+    pool._pool().inbox.put(([(hold, None)], [None], queue.SimpleQueue()))  # the only helper
+    assert held.wait(60)
+    array = np.zeros(10)
+    alive = weakref.ref(array)
+    assert pool.together(lambda array=array: array.sum()) == 0
+    del array
+    gc.collect()
+    assert alive() is None
+    let_go.set()
+
+
 def test_together_inside_a_run_is_the_caller_alone():
     names = []
 

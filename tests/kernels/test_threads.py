@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from minibert import kernels
 from minibert.config import BertConfig
-from minibert.kernels import pool, processors
+from minibert.kernels import packs, pool, processors
 from minibert.pretrained import BertForSequenceClassification
 from minibert.train import TrainStep
 
@@ -150,7 +150,54 @@ def test_ctrl_c_at_any_moment(set_threads):
         signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.parametrize("ends", ["idle", "at work", "called"])
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer signals")
+def test_ctrl_c_in_a_model(set_threads):
+    """The thread is not left as one that wants no gradients."""
+    set_threads(2)
+    config = BertConfig.uniform(vocab=23, hidden=12, n_layers=1, heads=3, ffn=20)
+    model, random_delay = BertForSequenceClassification(config), random.Random(1)
+    expected = model([[2, 5, 7]]).logits
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def run_until_then():
+        signal.setitimer(signal.ITIMER_REAL, random_delay.uniform(1e-4, 2e-3))
+        while True:
+            model([[2, 5, 7]])
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for _ in range(300):
+            with pytest.raises(KeyboardInterrupt):
+                run_until_then()
+            assert packs.current() is None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert_two_threads_work()
+    assert np.array_equal(model([[2, 5, 7]]).logits, expected)
+
+
+def test_one_text_at_the_level_of_the_formulas():
+    """BLAS has several threads of its own, and the bits are the same."""
+    code = """
+        import numpy as np
+        from minibert import BertConfig, BertForSequenceClassification, kernels, set_threads
+
+        kernels.use("numpy")
+        config = BertConfig.uniform(vocab=50, hidden=312, n_layers=2, heads=12, ffn=1200)
+        model, found = BertForSequenceClassification(config), []
+        ids = np.arange(128)[None] % 50
+        for n in (1, 2):
+            set_threads(n)
+            found.append(model(ids).last_hidden_state)
+        print(np.array_equal(*found))
+        """
+    assert python(code, OPENBLAS_NUM_THREADS="2", MKL_NUM_THREADS="2") == ("True", "")
+
+
+@pytest.mark.parametrize("ends", ["idle", "at work", "called", "called together"])
 def test_the_end_of_the_process(ends):
     """While the pool's threads wait, work, or are called by a thread that nobody waits for."""
     said = python(f"""
@@ -171,6 +218,13 @@ def test_the_end_of_the_process(ends):
             while True:
                 pool.run((lambda _: time.sleep(0.001), range(6)))
 
+        def call_together():
+            while True:
+                pool.together(lambda: time.sleep(0.001))
+
+        if {ends!r} == "called together":
+            threading.Thread(target=call_together, daemon=True).start()
+            time.sleep(0.1)
         if {ends!r} == "at work":
             threading.Thread(target=pool.run, args=((work, range(6)),), daemon=True).start()
             begun.wait()
