@@ -162,9 +162,13 @@ def test_ctrl_c_in_a_model(set_threads):
         raise KeyboardInterrupt
 
     def run_until_then():
-        signal.setitimer(signal.ITIMER_REAL, random_delay.uniform(1e-4, 2e-3))
-        while True:
-            model([[2, 5, 7]])
+        # Again after a while: what is raised while an object is freed Python only reports.
+        signal.setitimer(signal.ITIMER_REAL, random_delay.uniform(1e-4, 2e-3), 0.05)
+        try:
+            while True:
+                model([[2, 5, 7]])
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
