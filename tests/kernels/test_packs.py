@@ -9,6 +9,7 @@ import pytest
 
 from minibert import BertConfig, BertForSequenceClassification, kernels, load
 from minibert.kernels.packs import Packs, current, inference, once
+from minibert.model import bert_infer
 
 IDS = [[2, 5, 7, 11], [2, 3, 3, 1]]
 
@@ -79,6 +80,18 @@ def test_changed_weights_are_seen_however_they_were_changed(level):
         assert np.allclose(model(IDS).logits, changed, atol=1e-6)
         model.params = small_model(seed=4).params  # another dict
         assert np.array_equal(model(IDS).logits, small_model(seed=4)(IDS).logits)
+
+
+@pytest.mark.parametrize("name", ["intermediate.dense.weight", "attention.head_mask"])
+def test_an_array_put_in_place_of_another_is_seen_with_the_same_packs(name):
+    model, packs = small_model(), Packs()
+    params, config, ids = dict(model.params), model.config, np.array(IDS)
+    before = bert_infer(params, config, ids, packs=packs).encoded.pooled
+    full = f"bert.encoder.layer.0.{name}"
+    params[full] = 2 * params[full] if full in params else np.array([1, 0, 1], np.float32)
+    after = bert_infer(params, config, ids, packs=packs).encoded.pooled
+    assert not np.allclose(before, after)
+    assert np.array_equal(after, bert_infer(params, config, ids).encoded.pooled)
 
 
 def test_copies_of_a_model_are_its_own(tmp_path):
