@@ -25,6 +25,11 @@ def cotangent_rows(dy, shape):
     return as_rows(dy)
 
 
+def stacked(weights):
+    """Weights one below another; one alone is not copied."""
+    return weights[0] if len(weights) == 1 else np.concatenate(weights)
+
+
 def linear_fits(x, w, b):
     """Whether the shapes are those of a linear layer."""
     return w.ndim == 2 and x.shape[-1] == w.shape[1] and b.shape == w.shape[:1]

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from minibert.kernels import packs, pool
+from minibert.kernels.arrays import stacked
 from minibert.kernels.c_library import Levels, check, ffi, lib, read, write
 from minibert.ops.packed import QRows, QTensor
 
@@ -77,11 +78,7 @@ class Packed:
 
 def packed(*weights):
     """One or several int8 matrices, one below another, as `Packed`; kept where that is allowed."""
-
-    def make():
-        return Packed(weights[0] if len(weights) == 1 else np.concatenate(weights))
-
-    return packs.once("int8", weights, make)
+    return packs.once("int8", weights, lambda: Packed(stacked(weights)))
 
 
 def int8_matmul(qx, qw):

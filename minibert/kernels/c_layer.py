@@ -53,7 +53,7 @@ def transformer_layers(
     offsets = np.ascontiguousarray(offsets, np.int64)
     # The last alone needs two arrays, from one of which each layer reads while it writes the other.
     hidden = [np.empty(x.shape, F32) for _ in (layers if want_hidden else layers[:2])]
-    hidden_of = [hidden[(i + len(hidden) - N) % len(hidden)] for i in range(N)]
+    hidden_of = [hidden[(i - N) % len(hidden)] for i in range(N)]
     counters = np.zeros(stack.counters(N), np.int64)
     hidden_at = ffi.new("float *[]", [write(y) for y in hidden_of])
     scores_at = ffi.new("float *[]", [write(s) for s in scores]) if want_scores else NULL

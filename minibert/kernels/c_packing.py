@@ -9,7 +9,7 @@ pack some each; a weight of the model is packed once for all forwards (see `pack
 import numpy as np
 
 from minibert.kernels import packs, pool
-from minibert.kernels.arrays import plain
+from minibert.kernels.arrays import plain, stacked
 from minibert.kernels.c_library import FLOAT, check, ffi, lib, offset
 
 STEP = 32  # outputs; every level's panels divide it
@@ -49,8 +49,4 @@ class Packed:
 
 def packed(*weights):
     """One or several weights (N, K), one after another, as `Packed`; kept where that is allowed."""
-
-    def make():
-        return Packed(weights[0] if len(weights) == 1 else np.concatenate(weights))
-
-    return packs.once(FLOAT.now, weights, make)
+    return packs.once(FLOAT.now, weights, lambda: Packed(stacked(weights)))

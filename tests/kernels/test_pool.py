@@ -26,6 +26,19 @@ def blas_threads():
     return pool._BLAS.counts()
 
 
+def hold_the_helper():
+    """The pool's only one is at work until the event that is returned."""
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold(_):
+        held.set()
+        let_go.wait(60)
+
+    pool._pool().inbox.put(([(hold, None)], [None], queue.SimpleQueue()))  # the only helper
+    assert held.wait(60)
+    return let_go
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("n", [0, 1, 2, 5, 17])
 def test_every_block_runs_once(n, threads):
@@ -84,14 +97,7 @@ def test_a_run_inside_a_run_does_not_wait_for_itself():
 
 
 def test_a_thread_that_comes_too_late_is_not_waited_for():
-    held, let_go = threading.Event(), threading.Event()
-
-    def hold(_):
-        held.set()
-        let_go.wait(60)
-
-    pool._pool().inbox.put(([(hold, None)], [None], queue.SimpleQueue()))  # the only helper
-    assert held.wait(60)
+    let_go = hold_the_helper()
     caller, names = threading.current_thread(), []
     pool.run((lambda _: names.append(threading.current_thread()), pool.blocks(6, 1)))
     let_go.set()
@@ -130,14 +136,7 @@ def test_together_does_not_wait_for_who_comes_back_later():
 
 
 def test_together_who_comes_too_late_makes_no_call():
-    held, let_go = threading.Event(), threading.Event()
-
-    def hold(_):
-        held.set()
-        let_go.wait(60)
-
-    pool._pool().inbox.put(([(hold, None)], [None], queue.SimpleQueue()))  # the only helper
-    assert held.wait(60)
+    let_go = hold_the_helper()
     names = []
     pool.together(lambda: names.append(threading.current_thread()))
     let_go.set()
@@ -146,14 +145,7 @@ def test_together_who_comes_too_late_makes_no_call():
 
 
 def test_together_leaves_nothing_for_who_comes_too_late():
-    held, let_go = threading.Event(), threading.Event()
-
-    def hold(_):
-        held.set()
-        let_go.wait(60)
-
-    pool._pool().inbox.put(([(hold, None)], [None], queue.SimpleQueue()))  # the only helper
-    assert held.wait(60)
+    let_go = hold_the_helper()
     array = np.zeros(10)
     alive = weakref.ref(array)
     assert pool.together(lambda array=array: array.sum()) == 0
